@@ -1,0 +1,65 @@
+"""How commands answer: tables for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import rich_click as click
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+def json_option(command: CommandT) -> CommandT:
+    """Give a command `--json`."""
+    return click.option("as_json", "--json", is_flag=True, help="Answer as JSON, for scripts.")(command)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, Decimal | Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, empty: str) -> None:
+    """Print rows: all of them as JSON, or the named columns (key → heading) as a table."""
+    if as_json:
+        print_json([dict(row) for row in rows])
+        return
+    if not rows:
+        click.echo(empty)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in columns.values():
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(show(row.get(key)) for key in columns))
+    Console(file=sys.stdout, highlight=False).print(table)
+
+
+def show(value: object) -> str:
+    """Show one value to a person; instants in the local zone."""
+    if value is None:
+        return "\u2013"
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%a %d %b %H:%M")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(show(item) for item in value) or "\u2013"
+    return str(value)

@@ -1,0 +1,36 @@
+"""Progress of a sync, on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aftersail.core.intake.sync import SyncReport
+
+
+@contextmanager
+def sync_progress(*, quiet: bool) -> Iterator[Callable[[SyncReport], None]]:
+    """Show one line per channel with pages and what is new; nothing at all when `quiet`."""
+    if quiet:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        lines: dict[str, TaskID] = {}
+
+        def update(report: SyncReport) -> None:
+            new = ", ".join(f"{count} new {stream}" for stream, count in report.new.items() if count) or "nothing new"
+            skipped = f", {len(report.skipped)} unreadable" if report.skipped else ""
+            text = f"{report.channel}: {report.pages} pages, {new}{skipped}"
+            if report.channel not in lines:
+                lines[report.channel] = progress.add_task(text, total=None)
+            progress.update(lines[report.channel], description=text)
+
+        yield update
+        for line in lines.values():
+            progress.update(line, total=1, completed=1)

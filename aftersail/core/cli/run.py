@@ -1,0 +1,56 @@
+"""`aftersail sync` and `aftersail run`."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+from aftersail.core.cli.output import json_option, print_json
+
+
+@click.command()
+@click.option("only", "--channel", multiple=True, help="Only this channel; may be given more than once.")
+@json_option
+@click.pass_context
+def sync(ctx: click.Context, only: tuple[str, ...], as_json: bool) -> None:
+    """Sync channels once, with progress. Remedies that follow leave when the daemon runs."""
+    from dataclasses import asdict
+
+    from aftersail.core.cli.progress import sync_progress
+    from aftersail.core.cli.session import open_app
+    from aftersail.core.runtime.channels import ChannelConfigError
+    from aftersail.core.runtime.syncing import SYNC_ERRORS, sync_channel
+
+    with open_app(ctx) as app:
+        app.register_channels()
+        unknown = [name for name in only if name not in app.settings.channels]
+        if unknown:
+            raise ChannelConfigError(f"there is no channel {unknown[0]!r}; aftersail channel list")
+        reports, failures = [], {}
+        with sync_progress(quiet=as_json) as progress:
+            for channel in only or app.settings.channels:
+                try:
+                    reports.append(sync_channel(app, channel, progress))
+                except SYNC_ERRORS as error:
+                    failures[channel] = f"{type(error).__name__}: {error}"
+    if as_json:
+        print_json({"synced": [asdict(report) for report in reports], "failed": failures})
+    for channel, why in failures.items():
+        click.echo(f"Error: {channel}: {why}", err=True)
+    if failures:
+        ctx.exit(1)
+
+
+@click.command()
+@click.option("--until-idle", is_flag=True, help="Stop once nothing is due and nothing is on its way.")
+@click.pass_context
+def run(ctx: click.Context, until_idle: bool) -> None:
+    """Run the daemon until it is told to stop (Ctrl-C, SIGTERM): it finishes what it has in hand."""
+    from aftersail.core.cli.session import open_app
+    from aftersail.core.runtime.daemon import Daemon, DaemonError
+
+    with open_app(ctx, check_schema=False) as app:
+        try:
+            app.migrate()
+            Daemon(app).run(until_idle=until_idle)
+        except DaemonError as error:
+            raise click.ClickException(str(error)) from None

@@ -1,0 +1,77 @@
+"""A ticket as a page of text."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.text import Text
+
+from aftersail.core.cli.output import show
+
+
+def print_ticket(view: Mapping[str, Any]) -> None:
+    """Print a ticket from top to bottom; nothing in it is read as markup."""
+    console = Console(file=sys.stdout, highlight=False)
+    console.print(Text(f"Ticket {view['id']}: {view['subject']}", style="bold"))
+    for line in _head(view):
+        console.print(Text(line))
+    for message in view["messages"]:
+        arrow = "→" if message["direction"] == "outbound" else "←"
+        title = f"{arrow} {message['author'] or 'unknown'}, {show(message['sent_at'])}"
+        console.print(Panel(Text(message["text"] or "(empty)"), title=Text(title), title_align="left"))
+    for title, lines in _sections(view):
+        if lines:
+            console.print(Rule(title, align="left", style="dim"))
+            for line in lines:
+                console.print(Text(line))
+
+
+def _head(view: Mapping[str, Any]) -> Iterator[str]:
+    buyer = f"{view['buyer_name'] or 'unknown'} <{view['buyer_email'] or '?'}>"
+    yield f"{view['state']}, tier {show(view['tier'])}, {view['language']}, channel {view['channel']}, buyer {buyer}"
+    yield f"reason: {view['reason']} ({view['reason_because']})"
+    if view["due_at"]:
+        yield f"due {show(view['due_at'])} ({view['due_metric']}, {view['due_source']})"
+    order = view["order"]
+    if order:
+        total = f"{order['total']:.2f} {order['currency']}"
+        yield f"order {order['number']}: {total}, placed {show(order['placed_at'])}, {order['link'] or ''}"
+    for shipment in view["shipments"]:
+        yield f"parcel {shipment['tracking_number']}: {shipment['status']} {show(shipment['moved_at'])}"
+
+
+def _sections(view: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    yield (
+        "Cases",
+        [f"{case['kind']} {case['external_id']}: {case['status']}, {case['reason_text']}" for case in view["cases"]],
+    )
+    yield "Clocks", [_clock(clock) for clock in view["clocks"]]
+    yield (
+        "Decisions",
+        [
+            f"{show(decision['at'])}: {decision['summary']} (pack {decision['pack_id']} {decision['pack_version']})"
+            for decision in view["decisions"]
+        ],
+    )
+    yield "Remedies", [_remedy(remedy) for remedy in view["remedies"]]
+    yield (
+        "To do",
+        [f"{task['kind']}: {task['why']} {task['link'] or ''}" for task in view["tasks"] if not task["closed_at"]],
+    )
+    yield "History", [f"{show(event['at'])}: {event['kind']} by {event['actor']}" for event in view["events"]]
+
+
+def _clock(clock: Mapping[str, Any]) -> str:
+    breached = ", breached" if clock["breached_at"] else ""
+    return f"{clock['metric']}: due {show(clock['due_at'])}, {clock['state']}{breached} ({clock['source']})"
+
+
+def _remedy(remedy: Mapping[str, Any]) -> str:
+    money = f" {remedy['amount']:.2f} {remedy['currency']}" if remedy["amount"] is not None else ""
+    detail = f", {remedy['detail']}" if remedy["detail"] else ""
+    return f"{remedy['kind']}{money}: {remedy['state']}{detail}; {remedy['why']} [{remedy['key'][:8]}]"

@@ -1,0 +1,306 @@
+"""One running target: started, paused, resumed, met or cancelled, and ticked when something is due.
+
+Every function is pure: it takes the time as an argument and returns a new clock. A function that has nothing to do (a
+pause while paused, an answer to a cancelled clock) returns the clock it was given, since platforms repeat themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from aftersail.core.clocks.calendar import Calendar
+from aftersail.core.clocks.targets import Basis, Metric, Source, SourceKind, Target
+from aftersail.core.contract import Instant, Record
+
+_INSTANT_AFTER: Final = timedelta(microseconds=1)
+_NO_TIME: Final = timedelta()
+_DAY: Final = timedelta(days=1)
+_RANK: Final = {SourceKind.LAW: 0, SourceKind.MARKETPLACE: 1, SourceKind.OWN: 2}
+
+
+class ClockState(StrEnum):
+    """Where a clock stands. Whether it was breached is apart from that: a breached clock may still be met, late."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    MET = "met"
+    CANCELLED = "cancelled"
+
+
+class ClockSignal(StrEnum):
+    """What a tick has to tell, each once per clock."""
+
+    WARNED = "warned"
+    BREACHED = "breached"
+
+
+class Pause(Record):
+    """While the ball is in somebody else's court."""
+
+    since: Instant
+    until: Instant | None = None
+
+
+class Clock(Record):
+    """One target's clock."""
+
+    metric: Metric
+    source: Source
+    basis: Basis
+    duration: timedelta | None
+    """None for a deadline that somebody else set: it stands, whatever is paused here."""
+    calendar: str | None = None
+    warn_lead: timedelta | None = None
+    warn_basis: Basis = Basis.ELAPSED
+    effect: str = "metric"
+    row: str = ""
+    started_at: Instant
+    due_at: Instant
+    """The last instant in time. While paused it is what held when the pause began."""
+    warn_at: Instant | None = None
+    pauses: tuple[Pause, ...] = ()
+    state: ClockState = ClockState.RUNNING
+    met_at: Instant | None = None
+    cancelled_at: Instant | None = None
+    breached_at: Instant | None = None
+    """The due instant, once it has passed unmet."""
+    detected_at: Instant | None = None
+    """When a tick noticed the breach."""
+    warned_at: Instant | None = None
+
+    @property
+    def late(self) -> timedelta | None:
+        """How long after the due instant it was met, in elapsed time; None unless it was met late."""
+        return self.met_at - self.due_at if self.met_at and self.breached_at else None
+
+
+def start(target: Target, calendar: Calendar | None, at: datetime) -> Clock:
+    """Start a target's clock.
+
+    Raises:
+        ValueError: the time is naive, or this is not the calendar the target names.
+        CalendarError: the calendar has no open hour left.
+    """
+    clock = Clock(
+        metric=target.metric,
+        source=target.source,
+        basis=target.basis,
+        duration=target.duration,
+        calendar=target.calendar,
+        warn_lead=target.warn_lead,
+        warn_basis=target.lead_basis,
+        effect=target.effect,
+        row=target.row,
+        started_at=_utc(at),
+        due_at=_utc(at),
+    )
+    return _scheduled(clock, calendar)
+
+
+def from_deadline(
+    metric: Metric, at: datetime, due: datetime, source: Source, warn_lead: timedelta | None = None
+) -> Clock:
+    """Start a clock on a deadline that the platform itself named; the warning lead is elapsed time."""
+    clock = Clock(
+        metric=metric,
+        source=source,
+        basis=Basis.ELAPSED,
+        duration=None,
+        warn_lead=warn_lead,
+        started_at=_utc(at),
+        due_at=_utc(due),
+    )
+    return _scheduled(clock, None)
+
+
+def pause(clock: Clock, at: datetime) -> Clock:
+    """Stop the clock for a while. A breach before stays one; another's deadline cannot be paused.
+
+    A pause that is told late counts from where the last one ended, so that no time is given twice.
+    """
+    if clock.state is not ClockState.RUNNING or clock.duration is None:
+        return clock
+    ended = [halt.until for halt in clock.pauses if halt.until]
+    since = max(_utc(at), clock.started_at, *ended)
+    clock = _judged(clock, since)
+    return _with(clock, state=ClockState.PAUSED, pauses=(*clock.pauses, Pause(since=since)))
+
+
+def resume(clock: Clock, calendar: Calendar | None, at: datetime) -> Clock:
+    """Let a paused clock run again: the time that was left when the pause began is left now."""
+    if clock.state is not ClockState.PAUSED:
+        return clock
+    last = clock.pauses[-1]
+    ended = Pause(since=last.since, until=max(_utc(at), last.since))
+    running = _with(clock, state=ClockState.RUNNING, pauses=(*clock.pauses[:-1], ended))
+    return running if running.breached_at else _scheduled(running, calendar)
+
+
+def meet(clock: Clock, at: datetime) -> Clock:
+    """Record that what the clock waits for was done at `at`. At the due instant is in time, a microsecond later not.
+
+    Of two answers the earlier one counts, also when it is told later: a breach that was noticed before such an answer
+    came in is withdrawn.
+    """
+    done = _utc(at)
+    if clock.state is ClockState.CANCELLED or (clock.met_at and clock.met_at <= done):
+        return clock
+    pauses = tuple(
+        Pause(since=halt.since, until=min(halt.until or done, done)) for halt in clock.pauses if halt.since < done
+    )
+    stopped = pauses[-1].since if pauses and pauses[-1].until == done else done
+    late = stopped > clock.due_at
+    return _with(
+        clock,
+        state=ClockState.MET,
+        met_at=done,
+        pauses=pauses,
+        breached_at=clock.due_at if late else None,
+        detected_at=clock.detected_at if late else None,
+    )
+
+
+def cancel(clock: Clock, at: datetime) -> Clock:
+    """Stop the clock without calling it met. If it ran out before, that stays true."""
+    if clock.state in {ClockState.MET, ClockState.CANCELLED}:
+        return clock
+    ended = _utc(at)
+    clock = _judged(clock, ended)
+    pauses = tuple(Pause(since=halt.since, until=halt.until or max(ended, halt.since)) for halt in clock.pauses)
+    return _with(clock, state=ClockState.CANCELLED, cancelled_at=ended, pauses=pauses)
+
+
+def reopen(clock: Clock, calendar: Calendar | None, at: datetime) -> Clock:
+    """Let a met clock run on with the time it had left; what lay between counts as a pause. A breach stays one."""
+    if clock.state is not ClockState.MET or clock.met_at is None or clock.duration is None:
+        return clock
+    since = max(clock.met_at, clock.started_at)
+    halted = _with(clock, state=ClockState.PAUSED, met_at=None, pauses=(*clock.pauses, Pause(since=since)))
+    return resume(halted, calendar, at)
+
+
+def recompute(clock: Clock, calendar: Calendar | None, at: datetime) -> Clock:
+    """Work the due instant out anew, after the calendar was changed. What was over by `at` stays as it was."""
+    if clock.state not in {ClockState.RUNNING, ClockState.PAUSED}:
+        return clock
+    clock = _judged(clock, _utc(at))
+    return clock if clock.breached_at else _scheduled(clock, calendar)
+
+
+def tick(clock: Clock, now: datetime) -> tuple[Clock, tuple[ClockSignal, ...]]:
+    """Notice what has come due by `now`, however late: the breach is stamped with the due instant.
+
+    A warning is told once, and never after the breach.
+    """
+    at = _utc(now)
+    clock = _judged(clock, at)
+    if clock.breached_at:
+        if clock.detected_at:
+            return clock, ()
+        return _with(clock, detected_at=at), (ClockSignal.BREACHED,)
+    warnable = clock.state is ClockState.RUNNING and clock.warned_at is None
+    if warnable and clock.warn_at and clock.warn_at <= at:
+        return _with(clock, warned_at=at), (ClockSignal.WARNED,)
+    return clock, ()
+
+
+def next_at(clock: Clock) -> datetime | None:
+    """Return the first instant at which a tick has something to do; it may be past. None when never again."""
+    breach = clock.due_at + _INSTANT_AFTER
+    if clock.breached_at:
+        return None if clock.detected_at else breach
+    if clock.state is not ClockState.RUNNING:
+        return None
+    return breach if clock.warned_at or not clock.warn_at else min(breach, clock.warn_at)
+
+
+def effective(clocks: Iterable[Clock]) -> Clock | None:
+    """Return the running clock that is due first; of two, the one whose source weighs more: law, marketplace, own."""
+    running = [clock for clock in clocks if clock.state is ClockState.RUNNING]
+    return min(running, key=lambda clock: (clock.due_at, _RANK[clock.source.kind]), default=None)
+
+
+def spent(clock: Clock, calendar: Calendar | None, now: datetime) -> timedelta:
+    """Return the time used by `now` without pauses: open time on a business-time basis, else elapsed time."""
+    end = clock.met_at or clock.cancelled_at or _utc(now)
+    at, used = clock.started_at, _NO_TIME
+    for halt in clock.pauses:
+        used += _passed(clock, calendar, at, min(halt.since, end))
+        at = min(halt.until or end, end)
+    return used + _passed(clock, calendar, at, max(end, at))
+
+
+def _judged(clock: Clock, at: datetime) -> Clock:
+    """Stamp a breach, if the clock ran past its due instant by `at`; noticing it is a tick's."""
+    if clock.state is ClockState.RUNNING and clock.breached_at is None and at > clock.due_at:
+        return _with(clock, breached_at=clock.due_at)
+    return clock
+
+
+def _scheduled(clock: Clock, calendar: Calendar | None) -> Clock:
+    if calendar is not None and clock.calendar is not None and calendar.id != clock.calendar:
+        raise ValueError(f'the clock of {clock.metric} runs on calendar "{clock.calendar}", not on "{calendar.id}"')
+    due = clock.due_at if clock.duration is None else _due(clock, clock.duration, calendar)
+    warn = None
+    if clock.warn_lead is not None:
+        by_calendar = clock.warn_basis is Basis.BUSINESS_TIME
+        warn = _needed(clock, calendar).back(due, clock.warn_lead) if by_calendar else due - clock.warn_lead
+        warn = max(warn, clock.started_at)
+    return _with(clock, due_at=due, warn_at=warn)
+
+
+def _due(clock: Clock, duration: timedelta, calendar: Calendar | None) -> datetime:
+    """Count through the pauses: each one takes up what was left when it began."""
+    at, left = clock.started_at, duration
+    for halt in clock.pauses:
+        due = _after(clock, calendar, at, left)
+        if due < halt.since or halt.until is None:
+            return due
+        left -= min(left, _used(clock, calendar, at, halt.since))
+        at = halt.until
+    return _after(clock, calendar, at, left)
+
+
+def _after(clock: Clock, calendar: Calendar | None, at: datetime, left: timedelta) -> datetime:
+    if clock.basis is Basis.ELAPSED:
+        return at + left
+    if clock.basis is Basis.BUSINESS_TIME:
+        return _needed(clock, calendar).due(at, left)
+    if clock.basis is Basis.BUSINESS_DAYS:
+        return _needed(clock, calendar).due_days(at, left // _DAY)
+    return _needed(clock, calendar).due_calendar_days(at, left // _DAY)
+
+
+def _used(clock: Clock, calendar: Calendar | None, a: datetime, b: datetime) -> timedelta:
+    """Return what the stretch from `a` to `b` takes from the target, in the target's own measure."""
+    if clock.basis is Basis.BUSINESS_DAYS:
+        return _needed(clock, calendar).business_days(a, b) * _DAY
+    if clock.basis is Basis.CALENDAR_DAYS:
+        desk = _needed(clock, calendar)
+        return desk.local(b).date() - desk.local(a).date()
+    return _passed(clock, calendar, a, b)
+
+
+def _passed(clock: Clock, calendar: Calendar | None, a: datetime, b: datetime) -> timedelta:
+    if b <= a:
+        return _NO_TIME
+    return _needed(clock, calendar).open_time(a, b) if clock.basis is Basis.BUSINESS_TIME else b - a
+
+
+def _needed(clock: Clock, calendar: Calendar | None) -> Calendar:
+    if calendar is None:
+        raise ValueError(f'the clock of {clock.metric} counts {clock.basis}; pass its calendar "{clock.calendar}"')
+    return calendar
+
+
+def _utc(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise ValueError(f"{at!r} has no time zone; pass an aware datetime, best in UTC")
+    return at.astimezone(UTC)
+
+
+def _with(clock: Clock, **changes: object) -> Clock:
+    return clock.model_copy(update=changes)

@@ -1,0 +1,78 @@
+"""What an agent does by hand: answer, close, decide a case."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from aftersail.core.clocks import Metric
+from aftersail.core.contract import CaseAction
+from aftersail.core.desk.answers import compose, route
+from aftersail.core.desk.clockwork import cancel_clocks, meet_clocks
+from aftersail.core.desk.judge import decide_case
+from aftersail.core.desk.services import Services
+from aftersail.core.desk.tickets import TicketError, TicketState, get_ticket, set_state
+from aftersail.core.remedies.plan import plan_reply
+from aftersail.core.store import tables
+from aftersail.core.store.unit import Unit
+
+
+def answer(unit: Unit, services: Services, number: int, text: str, *, key: str, actor: str) -> str:
+    """Plan an agent's answer and return the channel it leaves through.
+
+    Raises:
+        TicketError: there is no such ticket, only a person can answer it on the platform's page, or the text is too
+            long for the channel.
+    """
+    ticket = get_ticket(unit.conn, number)
+    channel, address = route(services, ticket)
+    if channel is None:
+        raise TicketError(
+            f"ticket {number} cannot be answered from here: {ticket.channel} has no way to send and no mailbox; "
+            f"add `mailbox: <e-mail channel>` under channels.{ticket.channel}"
+        )
+    most = channel.capabilities.reply.max_chars
+    if most is not None and len(text) > most:
+        raise TicketError(f"the answer has {len(text)} characters, {channel.title} takes {most} at most")
+    reply = compose(unit.conn, ticket, key=key, to=address, subject=ticket.subject, text=text, language=ticket.language)
+    plan_reply(
+        unit,
+        services.jobs,
+        ticket=number,
+        channel=channel.id,
+        reply=reply,
+        why=f"written by {actor}",
+        approved_by=actor,
+    )
+    return channel.id
+
+
+def close_ticket(unit: Unit, number: int, actor: str) -> bool:
+    """Close a ticket; False where it was closed before.
+
+    Raises:
+        TicketError: there is no such ticket.
+    """
+    if not set_state(unit, number, TicketState.CLOSED, actor):
+        return False
+    meet_clocks(unit, number, [Metric.RESOLUTION], unit.now)
+    cancel_clocks(unit, number)
+    return True
+
+
+def decide_open_case(
+    unit: Unit, services: Services, number: int, action: CaseAction, *, actor: str, reason: str | None, note: str
+) -> bool:
+    """Plan an agent's decision on the ticket's open case; False where the same was planned before.
+
+    Raises:
+        TicketError: there is no open case, or the platform does not offer this action on it.
+    """
+    ticket = get_ticket(unit.conn, number)
+    table = tables.cases
+    case = unit.conn.execute(sa.select(table).where(table.c.ticket == number, table.c.open).limit(1)).first()
+    if case is None:
+        raise TicketError(f"ticket {number} has no open case to decide")
+    if case.available_actions and action not in case.available_actions:
+        offered = ", ".join(case.available_actions)
+        raise TicketError(f"the platform does not offer {action!s} on this case; it offers: {offered}")
+    return decide_case(unit, services, ticket, case, action, actor=actor, reason=reason, note=note)

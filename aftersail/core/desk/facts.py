@@ -1,0 +1,115 @@
+"""The facts of a ticket, read from the store for a decision; what is not known is left out, never guessed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from aftersail.core.contract import Authenticity, Money
+from aftersail.core.desk.services import ChannelInfo
+from aftersail.core.policy import Facts, make_facts
+from aftersail.core.store import tables
+
+_SECONDS_A_DAY = 86400
+
+
+def gather(conn: sa.Connection, ticket: Any, channel: ChannelInfo, at: datetime) -> Facts:
+    """Collect everything a pack may ask about one ticket."""
+    found: dict[str, object | None] = {
+        "ticket.reason": ticket.reason,
+        "ticket.language": ticket.language,
+        "ticket.channel": channel.id,
+        "ticket.connector": channel.kind,
+        "ticket.escalation": bool(ticket.escalation),
+        "message.authentic": _authentic(conn, ticket.id),
+        "order.known": ticket.orders_id is not None,
+    }
+    case = _open_case(conn, ticket.id)
+    found["claim.kind"] = case.kind if case else "message"
+    if ticket.orders_id is not None:
+        order = conn.execute(sa.select(tables.orders).where(tables.orders.c.id == ticket.orders_id)).one()
+        found |= _order(order, at)
+        found |= _buyer(conn, order)
+        found |= _parcel(conn, order.id, at)
+        found["claim.amount"] = _claimed(case, order)
+        found["buyer.matches_order"] = _is_buyer(ticket, order)
+    return make_facts(found)
+
+
+def _authentic(conn: sa.Connection, ticket: int) -> bool | None:
+    """Whether every buyer's mail on the ticket is surely from whom it claims; None where nobody checked."""
+    table = tables.message
+    wanted = sa.select(table.c.authenticity).where(
+        table.c.ticket == ticket, table.c.direction == "inbound", table.c.mail.is_not(None)
+    )
+    verdicts = set(conn.scalars(wanted))
+    if Authenticity.FAIL in verdicts:
+        return False
+    return None if Authenticity.UNKNOWN in verdicts else True
+
+
+def _open_case(conn: sa.Connection, ticket: int) -> Any | None:
+    table = tables.cases
+    wanted = sa.select(table).where(table.c.ticket == ticket, table.c.open).order_by(table.c.opened_at)
+    return conn.execute(wanted).first()
+
+
+def _money(amount: Decimal | None, currency: str) -> Money | None:
+    return None if amount is None else Money(amount=amount, currency=currency).rounded()
+
+
+def _order(order: Any, at: datetime) -> dict[str, object | None]:
+    refunded = order.refunded if order.refunded is not None else Decimal(0)
+    left = order.refundable if order.refundable is not None else order.total - refunded
+    return {
+        "order.total": _money(order.total, order.currency),
+        "order.refunded": _money(refunded, order.currency),
+        "order.refundable": _money(left, order.currency),
+        "order.country": order.ship_country,
+        "order.placed_at": order.placed_at,
+        "order.delivered": order.delivered_at is not None,
+        "order.delivered_at": order.delivered_at,
+        "order.age_days": max(0, int((at - order.placed_at).total_seconds() // _SECONDS_A_DAY)),
+        "order.lines": len(order.lines),
+    }
+
+
+def _buyer(conn: sa.Connection, order: Any) -> dict[str, object | None]:
+    if not order.buyer_key:
+        return {}
+    table = tables.orders
+    mine = sa.select(sa.func.count(), sa.func.count().filter(table.c.refunded > Decimal(0)))
+    row = conn.execute(mine.where(table.c.channel == order.channel, table.c.buyer_key == order.buyer_key)).one()
+    return {"buyer.orders": row[0], "buyer.refunds": row[1]}
+
+
+def _parcel(conn: sa.Connection, order_id: int, at: datetime) -> dict[str, object | None]:
+    table = tables.shipment
+    newest = sa.select(table).where(table.c.orders_id == order_id).order_by(table.c.id.desc()).limit(1)
+    row = conn.execute(newest).first()
+    if row is None:
+        return {}
+    days = int((at - row.moved_at).total_seconds() // _SECONDS_A_DAY) if row.moved_at else None
+    return {"parcel.status": row.status, "parcel.tracking_number": row.tracking_number, "parcel.days_since_event": days}
+
+
+def _claimed(case: Any | None, order: Any) -> Money | None:
+    """What the matter is about: the platform's figure, else the lines the case names, else the whole order."""
+    if case and case.amount is not None:
+        return _money(case.amount, case.currency)
+    named = set(case.line_ids) if case else set()
+    lines = [line for line in order.lines if line["external_id"] in named]
+    if lines:
+        total = sum((Decimal(line["unit_price"]["amount"]) * line["quantity"] for line in lines), Decimal(0))
+        return _money(total, order.currency)
+    return _money(order.total, order.currency)
+
+
+def _is_buyer(ticket: Any, order: Any) -> bool:
+    """The platform itself names the order, or the mail comes from the address the order was placed with."""
+    if ticket.channel == order.channel:
+        return True
+    return bool(ticket.buyer_email and order.buyer_email and ticket.buyer_email.lower() == order.buyer_email.lower())

@@ -1,0 +1,66 @@
+"""What a settled remedy means for its ticket: the answer joins the conversation, and clocks stop."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from aftersail.core.clocks import Metric
+from aftersail.core.contract import Reply
+from aftersail.core.desk.clockwork import RESPONSES, meet_clocks
+from aftersail.core.desk.tickets import TicketState, set_state
+from aftersail.core.remedies.plan import AUTOMATION
+from aftersail.core.remedies.states import RemedyKind
+from aftersail.core.store import tables
+from aftersail.core.store.unit import Unit
+from aftersail.core.store.write import insert_once
+
+
+def on_settled(unit: Unit, remedy: Any) -> None:
+    """Bring a ticket up to date with a remedy that was settled in the same transaction."""
+    if remedy.kind == RemedyKind.REPLY:
+        _answered(unit, remedy)
+    elif remedy.kind == RemedyKind.REFUND:
+        _refunded(unit, remedy)
+
+
+def _answered(unit: Unit, remedy: Any) -> None:
+    reply = Reply.model_validate(remedy.body)
+    external_id = remedy.external_id or remedy.key
+    row = {
+        "channel": remedy.channel,
+        "external_id": external_id,
+        "revision": 0,
+        "ticket": remedy.ticket,
+        "direction": "outbound",
+        "kind": "message",
+        "sent_at": remedy.settled_at,
+        "stored_at": unit.now,
+        "author": remedy.approved_by,
+        "subject": reply.subject,
+        "text": reply.text,
+        "full_text": reply.text,
+        "authenticity": "pass",
+    }
+    insert_once(unit.conn, tables.message, row, key=["channel", "external_id"])
+    insert_once(unit.conn, tables.thread_key, {"key": f"mail:{external_id}", "ticket": remedy.ticket}, key=["key"])
+    if remedy.stops_clocks:
+        meet_clocks(unit, remedy.ticket, RESPONSES, remedy.settled_at)
+        actor = "aftersail" if remedy.approved_by == AUTOMATION else remedy.approved_by
+        set_state(unit, remedy.ticket, TicketState.WAITING, actor)
+
+
+def _refunded(unit: Unit, remedy: Any) -> None:
+    """Let the store know at once; the platform's own figures follow with the next sync of its orders."""
+    booked = remedy.booked if remedy.booked is not None else remedy.amount
+    table = tables.orders
+    left = sa.case(
+        (table.c.refundable.is_(None), None), else_=table.c.refundable - sa.literal(booked, table.c.refundable.type)
+    )
+    refunded = sa.func.coalesce(table.c.refunded, sa.literal(Decimal(0), table.c.refunded.type))
+    paid = refunded + sa.literal(booked, table.c.refunded.type)
+    where = (table.c.channel == remedy.channel, table.c.external_id == remedy.order_id)
+    unit.conn.execute(sa.update(table).where(*where).values(refunded=paid, refundable=left))
+    meet_clocks(unit, remedy.ticket, [Metric.REFUND_PAID], remedy.settled_at)

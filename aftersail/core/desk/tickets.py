@@ -1,0 +1,96 @@
+"""Tickets: opened by what comes in, moved from state to state, closed by a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from aftersail.core.contract import Party
+from aftersail.core.store import tables
+from aftersail.core.store.unit import Unit
+
+
+class TicketState(StrEnum):
+    """Where a ticket stands."""
+
+    OPEN = "open"
+    """The buyer waits for us."""
+    WAITING = "waiting"
+    """We have answered and wait for the buyer."""
+    CLOSED = "closed"
+
+
+class TicketError(Exception):
+    """A ticket is not there, or does not stand where this is possible."""
+
+
+def open_ticket(
+    unit: Unit,
+    *,
+    channel: str,
+    via: str | None,
+    subject: str,
+    buyer: Party,
+    filed_at: datetime,
+    order: Any | None,
+    reply_to: str | None,
+    thread_id: str | None,
+) -> int:
+    """Write a new ticket, not judged yet, and return its number.
+
+    `filed_at` is when the buyer sent the request: it pins the version of the pack.
+    """
+    email = buyer.email.lower() if buyer.email else None
+    row = {
+        "channel": channel,
+        "via": via,
+        "orders_id": order.id if order else None,
+        "subject": subject,
+        "state": TicketState.OPEN,
+        "language": "und",
+        "reason": "other",
+        "reason_because": "",
+        "escalation": False,
+        "buyer_key": buyer.external_id or email or (order.buyer_key if order else None),
+        "buyer_name": buyer.name or (order.buyer_name if order else None),
+        "buyer_email": email or (order.buyer_email if order else None),
+        "reply_to": reply_to,
+        "thread_id": thread_id,
+        "filed_at": filed_at,
+        "opened_at": unit.now,
+        "updated_at": unit.now,
+    }
+    inserted = unit.conn.execute(sa.insert(tables.ticket).values(**row).returning(tables.ticket.c.id))
+    return int(inserted.scalar_one())
+
+
+def get_ticket(conn: sa.Connection, ticket: int) -> Any:
+    """Read a ticket.
+
+    Raises:
+        TicketError: there is none of that number.
+    """
+    row = conn.execute(sa.select(tables.ticket).where(tables.ticket.c.id == ticket)).first()
+    if row is None:
+        raise TicketError(f"there is no ticket {ticket}; `aftersail inbox` lists them")
+    return row
+
+
+def update_ticket(unit: Unit, ticket: int, **values: Any) -> None:
+    """Change a ticket."""
+    changed = sa.update(tables.ticket).where(tables.ticket.c.id == ticket)
+    unit.conn.execute(changed.values(updated_at=unit.now, **values))
+
+
+def set_state(unit: Unit, ticket: int, state: TicketState, actor: str) -> bool:
+    """Move a ticket to another state; tell whether it moved."""
+    row = get_ticket(unit.conn, ticket)
+    if row.state == state:
+        return False
+    closed_at = unit.now if state is TicketState.CLOSED else None
+    update_ticket(unit, ticket, state=state, closed_at=closed_at)
+    unit.record("ticket_state", row.channel, ticket, actor=actor, before=row.state, after=state)
+    return True

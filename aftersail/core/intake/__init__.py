@@ -1,0 +1,1 @@
+"""What comes in: pages and cursors, dedupe, threading messages into tickets."""

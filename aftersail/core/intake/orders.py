@@ -1,0 +1,78 @@
+"""Storing pages of orders with their parcels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from aftersail.core.contract import Order, Party, TrackingStatus
+from aftersail.core.store import tables
+from aftersail.core.store.unit import Unit
+from aftersail.core.store.write import insert_once, upsert
+
+
+def buyer_key(buyer: Party) -> str | None:
+    """Say who a buyer is on one channel: the platform's id, else the address in lower case."""
+    return buyer.external_id or (buyer.email.lower() if buyer.email else None)
+
+
+def store_orders(unit: Unit, channel: str, orders: tuple[Order, ...]) -> tuple[int, int]:
+    """Store what is new or newer, with the parcels it names; tell how many were new and how many revised."""
+    newest = {order.external_id: order for order in sorted(orders, key=lambda order: order.revision)}
+    before = _count(unit, channel, list(newest))
+    rows = [_row(channel, order) for order in newest.values()]
+    changed = upsert(unit.conn, tables.orders, rows, key=["channel", "external_id"], newer="revision")
+    if changed:
+        _store_parcels(unit, channel, [order for order in newest.values() if order.parcels])
+    new = len(newest) - before
+    return new, changed - new
+
+
+def _count(unit: Unit, channel: str, external_ids: list[str]) -> int:
+    table = tables.orders
+    known = sa.select(sa.func.count()).where(table.c.channel == channel, table.c.external_id.in_(external_ids))
+    return int(unit.conn.scalar(known) or 0)
+
+
+def _row(channel: str, order: Order) -> dict[str, Any]:
+    return {
+        "channel": channel,
+        "external_id": order.external_id,
+        "revision": order.revision,
+        "number": order.number,
+        "placed_at": order.placed_at,
+        "delivered_at": order.delivered_at,
+        "buyer_key": buyer_key(order.buyer),
+        "buyer_name": order.buyer.name,
+        "buyer_email": order.buyer.email.lower() if order.buyer.email else None,
+        "currency": order.total.currency,
+        "total": order.total.amount,
+        "refunded": order.refunded.amount if order.refunded else None,
+        "refundable": order.refundable.amount if order.refundable else None,
+        "status": order.status,
+        "ship_country": order.ship_country,
+        "locale": order.locale,
+        "link": order.link,
+        "lines": [line.model_dump(mode="json") for line in order.lines],
+    }
+
+
+def _store_parcels(unit: Unit, channel: str, orders: list[Order]) -> None:
+    table = tables.orders
+    wanted = sa.select(table.c.external_id, table.c.id).where(
+        table.c.channel == channel, table.c.external_id.in_([order.external_id for order in orders])
+    )
+    ids: dict[str, int] = {row.external_id: row.id for row in unit.conn.execute(wanted)}
+    for order in orders:
+        for parcel in order.parcels:
+            row = {
+                "orders_id": ids[order.external_id],
+                "tracking_number": parcel.tracking_number,
+                "carrier": parcel.carrier,
+                "status": TrackingStatus.DELIVERED if order.delivered_at else TrackingStatus.UNKNOWN,
+                "moved_at": order.delivered_at,
+                "events": [],
+                "due_at": None if order.delivered_at else unit.now,
+            }
+            insert_once(unit.conn, tables.shipment, row, key=["orders_id", "tracking_number"])

@@ -1,0 +1,1 @@
+"""Settings, secrets, schedules and the daemon: what puts the rooms together."""

@@ -1,0 +1,154 @@
+"""Channels from settings: built once per process, each on its own, so that a broken one hurts no other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Protocol, get_args
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from aftersail.core.contract import ChannelContext
+from aftersail.core.desk.services import ChannelInfo
+from aftersail.core.host import Channel, Host, HostError
+from aftersail.core.runtime.secrets import SecretError, SecretStore, environment_name
+from aftersail.core.runtime.settings import ChannelSettings, Settings
+
+
+class ChannelConfigError(Exception):
+    """A channel cannot be built from its settings; the text names the channel, the field and the fix."""
+
+
+class SecretSource(Protocol):
+    """Where secrets are looked up: the store, or answers just typed in."""
+
+    def get(self, channel: str, field: str) -> SecretStr | None:
+        """Find a secret."""
+
+
+def secret_fields(model: type[BaseModel]) -> tuple[str, ...]:
+    """Name the fields of a settings model that are secrets."""
+
+    def is_secret(annotation: Any) -> bool:
+        return annotation is SecretStr or any(is_secret(part) for part in get_args(annotation))
+
+    return tuple(name for name, field in model.model_fields.items() if is_secret(field.annotation))
+
+
+def build_settings(channel: str, model: type[BaseModel], plain: Mapping[str, Any], secrets: SecretSource) -> BaseModel:
+    """Put a connector's settings together from the settings file and its secrets.
+
+    Raises:
+        ChannelConfigError: a value is missing or wrong; secrets are named, never shown.
+    """
+    values = dict(plain)
+    hidden = secret_fields(model)
+    for field in hidden:
+        if field in plain:
+            fix = f"aftersail channel renew {channel}, or set {environment_name(channel, field)}"
+            raise ChannelConfigError(
+                f"channel {channel}: {field} is a secret and must not stand in the settings file; {fix}"
+            )
+        secret = secrets.get(channel, field)
+        if secret is not None:
+            values[field] = secret
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise ChannelConfigError("\n".join(_explain(channel, hidden, details) for details in error.errors())) from None
+
+
+def _explain(channel: str, hidden: Iterable[str], details: Any) -> str:
+    field = ".".join(str(part) for part in details["loc"]) or "settings"
+    where = f"channel {channel}: {field}"
+    if details["type"] == "missing" and field in hidden:
+        return f"{where} is missing; aftersail channel renew {channel}, or set {environment_name(channel, field)}"
+    if details["type"] == "missing":
+        return f"{where} is missing; add it under channels.{channel}.settings"
+    if details["type"] == "extra_forbidden":
+        return f"{where} is no setting of this connector; remove it"
+    return f"{where}: {details['msg']}"
+
+
+class ChannelDirectory:
+    """All configured channels of one process.
+
+    Args:
+        host: the plugins.
+        settings: what is configured.
+        secrets: where the secrets are.
+        now: the clock given to connectors (UTC).
+    """
+
+    def __init__(self, host: Host, settings: Settings, secrets: SecretStore, now: Callable[[], datetime]) -> None:
+        self._host = host
+        self._settings = settings
+        self._secrets = secrets
+        self._now = now
+        self._built: dict[str, Channel] = {}
+        self._lock = threading.Lock()
+
+    def get(self, channel: str) -> Channel:
+        """Give a channel, built on first use.
+
+        Raises:
+            ChannelConfigError: there is no such channel, or its settings do not do.
+            HostError: no plugin brings its kind, or the connector could not be made.
+        """
+        with self._lock:
+            if channel not in self._built:
+                configured = self._settings.channels.get(channel)
+                if configured is None:
+                    raise ChannelConfigError(
+                        f"there is no channel {channel!r}; aftersail channel add, or see aftersail.yaml"
+                    )
+                self._built[channel] = self.build(channel, configured)
+            return self._built[channel]
+
+    def build(self, channel: str, configured: ChannelSettings) -> Channel:
+        """Build a channel that need not be configured yet; the caller closes it."""
+        model = self._host.connector_type(configured.connector).settings_model
+        values = build_settings(channel, model, configured.settings, self._secrets)
+        return self.build_from(channel, configured.connector, values)
+
+    def build_from(self, channel: str, kind: str, values: BaseModel) -> Channel:
+        """Build a channel from settings that are checked already."""
+        return self._host.build_channel(kind, values, ChannelContext(channel_id=channel, now=self._now))
+
+    def available(self) -> tuple[Channel, ...]:
+        """Every channel that can be built, in the order of the settings."""
+        found = []
+        for channel in self._settings.channels:
+            try:
+                found.append(self.get(channel))
+            except (ChannelConfigError, HostError, SecretError):
+                continue  # its own sync tells what is wrong with it
+        return tuple(found)
+
+    def infos(self) -> dict[str, ChannelInfo]:
+        """What the desk must know of every channel whose plugin is there."""
+        return {
+            name: self._info(name, configured)
+            for name, configured in self._settings.channels.items()
+            if configured.connector in self._host.connectors
+        }
+
+    def _info(self, name: str, configured: ChannelSettings) -> ChannelInfo:
+        connector = self._host.connector_type(configured.connector)
+        return ChannelInfo(
+            id=name,
+            kind=connector.kind,
+            title=connector.title,
+            capabilities=connector.capabilities,
+            operations=connector.operations,
+            mailbox=configured.mailbox,
+            signature=configured.signature or name,
+        )
+
+    def close(self) -> None:
+        """Release every connection."""
+        with self._lock:
+            for channel in self._built.values():
+                channel.close()
+            self._built.clear()

@@ -1,0 +1,155 @@
+"""The daemon: one process that syncs, ticks clocks and sends remedies, until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+import structlog
+
+from aftersail.core.desk.clockwork import tick_clocks
+from aftersail.core.jobs import Job, JobContext, Queue, Schedule
+from aftersail.core.jobs.instance import AlreadyRunningError, SingleInstance
+from aftersail.core.jobs.worker import Worker
+from aftersail.core.remedies import RemedyKind, RemedyState
+from aftersail.core.remedies.plan import JOB as REMEDY_JOB
+from aftersail.core.runtime import syncing, tracking
+from aftersail.core.runtime.app import App
+from aftersail.core.store import tables
+from aftersail.core.store.engine import is_sqlite, reading
+from aftersail.core.store.unit import unit_of_work
+
+_log = structlog.get_logger(__name__)
+
+_CONCURRENCY: Final = 8
+_STOP_SECONDS: Final = 10.0
+_RESCUE_EVERY: Final = timedelta(minutes=1)
+_IN_FLIGHT: Final = (RemedyState.APPROVED, RemedyState.CLAIMED, RemedyState.SENT)
+
+
+class DaemonError(Exception):
+    """The daemon cannot run; the text says why and what to do."""
+
+
+class Daemon:
+    """Runs the desk's work.
+
+    Args:
+        app: the application.
+        poll_seconds: how often queues are looked at.
+    """
+
+    def __init__(self, app: App, *, poll_seconds: float = 0.25) -> None:
+        self._app = app
+        self._poll_seconds = poll_seconds
+        self._stop = threading.Event()
+        self._lost = False
+        self._rescued_at: datetime | None = None
+        self._started_at = app.now()
+
+    def stop(self) -> None:
+        """Ask the daemon to stop; it finishes what it has in hand."""
+        self._stop.set()
+
+    def run(self, *, until_idle: bool = False, ready: Callable[[], None] = lambda: None) -> None:
+        """Work until stopped, or with `until_idle` until nothing is due and nothing is on its way.
+
+        Raises:
+            DaemonError: another daemon runs on the same SQLite file, or this one lost its lease.
+            PackError: the policy pack cannot be used.
+        """
+        _ = self._app.services  # a broken pack or plugin set is told before any work begins
+        self._app.packs.in_force(self._app.settings.pack, self._app.now())
+        try:
+            with SingleInstance(self._app.engine):
+                self._work(until_idle, ready)
+        except AlreadyRunningError as error:
+            raise DaemonError(str(error)) from None
+        if self._lost:
+            raise DaemonError("this worker lost its lease, others have taken its work over; start it again")
+
+    def _work(self, until_idle: bool, ready: Callable[[], None]) -> None:
+        worker = self._worker()
+        before = _on_signals(self._stop)
+        worker.start()
+        _log.info("daemon_started", channels=len(self._app.settings.channels), database=self._app.engine.dialect.name)
+        try:
+            ready()
+            while not self._stop.wait(self._poll_seconds):
+                if until_idle and self._idle():
+                    break
+        finally:
+            clean = worker.stop(_STOP_SECONDS)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            _log.info("daemon_stopped", clean=clean)
+
+    def _worker(self) -> Worker:
+        jobs = [
+            Job(syncing.JOB, syncing.JOB, self._sync),
+            Job(tracking.JOB, tracking.JOB, self._track),
+            Job(REMEDY_JOB, RemedyKind.REFUND, self._remedy),
+        ]
+        queues = [Queue(name, _CONCURRENCY) for name in (syncing.JOB, tracking.JOB, *RemedyKind)]
+        return Worker(
+            self._app.engine,
+            jobs=jobs,
+            queues=queues,
+            schedules=[Schedule("tick", 1, self._tick)],
+            sole=is_sqlite(self._app.engine),
+            poll_seconds=self._poll_seconds,
+            now=self._app.now,
+            on_lost=self._on_lost,
+        )
+
+    def _on_lost(self) -> None:
+        self._lost = True
+        self._stop.set()
+
+    def _sync(self, _: JobContext, args: Mapping[str, Any]) -> None:
+        syncing.run_sync(self._app, args["channel"])
+
+    def _track(self, _: JobContext, args: Mapping[str, Any]) -> None:
+        tracking.track_due(self._app, args["channel"])
+
+    def _remedy(self, _: JobContext, args: Mapping[str, Any]) -> None:
+        self._app.outbox.work(args["key"])
+
+    def _tick(self, at: datetime) -> None:
+        """Hand over what is due; every row is marked in the transaction that enqueues its job."""
+        app = self._app
+        with unit_of_work(app.engine, app.now(), app.host.notify) as unit:
+            syncing.hand_over_syncs(app, unit)
+            tracking.hand_over_tracking(app, unit)
+            tick_clocks(unit)
+        app.outbox.hand_over()
+        if self._rescued_at is None or at - self._rescued_at >= _RESCUE_EVERY:
+            self._rescued_at = at
+            app.outbox.rescue()
+            with unit_of_work(app.engine, app.now()) as unit:
+                syncing.rescue_syncs(unit)
+
+    def _idle(self) -> bool:
+        """Every channel was synced, or failed, since the start, and no remedy is on its way."""
+        channel, remedy = tables.channel, tables.remedy
+        tried = sa.or_(
+            channel.c.synced_at >= self._started_at, sa.and_(channel.c.failures > 0, channel.c.due_at.is_not(None))
+        )
+        with reading(self._app.engine).connect() as conn:
+            waiting = conn.scalar(
+                sa.select(sa.func.count()).where(channel.c.active, sa.not_(sa.func.coalesce(tried, False)))
+            )
+            flying = sa.or_(remedy.c.state.in_(_IN_FLIGHT), remedy.c.next_at.is_not(None))
+            going = conn.scalar(sa.select(sa.func.count()).select_from(remedy).where(flying))
+        return not waiting and not going
+
+
+def _on_signals(stop: threading.Event) -> dict[int, Any]:
+    """Stop cleanly on Ctrl-C and SIGTERM; only the main thread may ask for signals."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}

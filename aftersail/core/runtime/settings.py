@@ -1,0 +1,149 @@
+"""`aftersail.yaml`: what a seller writes, checked with line, column and the key that was meant."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from aftersail.core.policy.document import Document, read_document
+from aftersail.core.policy.problems import PackError, Problem
+
+DEFAULT_FILE: Final = Path("aftersail.yaml")
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text names file, line, column and the fix."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PluginSettings(_Section):
+    """Which plugins to leave alone."""
+
+    disabled: tuple[str, ...] = ()
+
+
+class WebSettings(_Section):
+    """Where the desk's pages are served; no address, no pages."""
+
+    listen: str | None = Field(default=None, pattern=r"^[^:\s]+:\d+$")
+
+
+class LogSettings(_Section):
+    """How much is logged and in which form."""
+
+    level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    json_lines: bool = False
+
+
+class ChannelSettings(_Section):
+    """One account on one platform.
+
+    Attributes:
+        connector: the kind, such as `shopify`.
+        poll_seconds: how often it is synced.
+        mailbox: id of the e-mail channel that answers its buyers, where the platform has no message API.
+        signature: who signs answers.
+        settings: what the connector's settings model needs; its secrets are kept apart.
+    """
+
+    connector: str
+    poll_seconds: int = Field(default=60, ge=1, le=86400)
+    mailbox: str | None = None
+    signature: str = ""
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class Settings(_Section):
+    """All settings.
+
+    Attributes:
+        database: `sqlite:///file.db` or `postgresql://…`; a relative SQLite path counts from the settings file.
+        pack: id of the policy pack in use.
+        packs: folder with the seller's own packs.
+    """
+
+    database: str = "sqlite:///aftersail.db"
+    pack: str = "starter"
+    packs: Path | None = None
+    plugins: PluginSettings = PluginSettings()
+    web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
+    channels: dict[str, ChannelSettings] = Field(default_factory=dict)
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check the settings file.
+
+    The environment variable `AFTERSAIL_DATABASE` wins over the file, so that a password needs not stand in it.
+
+    Raises:
+        SettingsError: there is no such file, or something in it is wrong.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise SettingsError(f"{path} is not there; `aftersail init` writes one, --config names another") from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        document = read_document(content, str(path))
+    except PackError as error:
+        raise SettingsError(str(error)) from None
+    try:
+        settings = Settings.model_validate(document.data)
+    except ValidationError as error:
+        problems = [_problem(document, details) for details in error.errors()]
+        raise SettingsError("\n".join(str(problem) for problem in problems)) from None
+    for name, channel in settings.channels.items():
+        if channel.mailbox is not None and channel.mailbox not in settings.channels:
+            meant = _nearest(channel.mailbox, settings.channels)
+            raise SettingsError(
+                str(document.problem(("channels", name, "mailbox"), f"there is no channel {channel.mailbox!r}", meant))
+            )
+    return _resolved(settings, path)
+
+
+def _resolved(settings: Settings, path: Path) -> Settings:
+    folder = path.resolve().parent
+    database = os.environ.get("AFTERSAIL_DATABASE") or settings.database
+    prefix = "sqlite:///"
+    if database.startswith(prefix) and not Path(database.removeprefix(prefix)).is_absolute():
+        database = f"{prefix}{folder / database.removeprefix(prefix)}"
+    packs = folder / settings.packs if settings.packs else None
+    return settings.model_copy(update={"database": database, "packs": packs})
+
+
+def _problem(document: Document, details: Any) -> Problem:
+    path = tuple(details["loc"])
+    if details["type"] == "extra_forbidden":
+        known = _fields_at(path[:-1])
+        return document.problem(path, f"unknown key {path[-1]!r}", _nearest(str(path[-1]), known), at_key=True)
+    if details["type"] == "missing":
+        return document.problem(path[:-1], f"the key {path[-1]!r} is missing here", f"add: {path[-1]}: …")
+    return document.problem(path, details["msg"])
+
+
+def _fields_at(path: tuple[Any, ...]) -> list[str]:
+    """Name the keys that a place in the file may have."""
+    model: type[BaseModel] = Settings
+    for index, part in enumerate(path):
+        if index == 1 and path[0] == "channels":
+            model = ChannelSettings
+            continue
+        field = model.model_fields.get(str(part))
+        annotation = field.annotation if field else None
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return list(model.model_fields)
+
+
+def _nearest(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"one of: {', '.join(sorted(known)) or 'none'}"

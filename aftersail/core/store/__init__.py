@@ -1,0 +1,1 @@
+"""Tables, migrations and queries: SQLAlchemy Core over SQLite and PostgreSQL."""

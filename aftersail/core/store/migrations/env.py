@@ -1,0 +1,14 @@
+"""Alembic's entry: migrations run on the connection they are given."""
+
+from alembic import context
+
+from aftersail.core.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,286 @@
+"""All tables of the desk, one schema for SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from aftersail.core.store.types import Amount, Instant, Json, Key
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _due_index(column: sa.Column[Any]) -> sa.Index:
+    """Index only the rows that are waiting for their time, so that a scan touches nothing else."""
+    return sa.Index(
+        f"ix_{column.table.name}_{column.name}_due",
+        column,
+        sqlite_where=column.is_not(None),
+        postgresql_where=column.is_not(None),
+    )
+
+
+channel = sa.Table(
+    "channel",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False, default=True),
+    sa.Column("poll_seconds", sa.Integer, nullable=False),
+    sa.Column("due_at", Instant, comment="next sync; null while one is under way or the channel is off"),
+    sa.Column("armed_at", Instant, comment="when the sync under way was handed over"),
+    sa.Column("synced_at", Instant, comment="last sync that reached its end"),
+    sa.Column("failures", sa.Integer, nullable=False, default=0),
+    sa.Column("attention", sa.Text, comment="why a person is needed; null when all is well"),
+)
+_due_index(channel.c.due_at)
+
+cursor = sa.Table(
+    "cursor",
+    metadata,
+    sa.Column("channel", sa.String(64), sa.ForeignKey("channel.id"), primary_key=True),
+    sa.Column("stream", sa.String(16), primary_key=True),
+    sa.Column("value", sa.Text),
+    sa.Column("saved_at", Instant, nullable=False),
+)
+
+orders = sa.Table(
+    "orders",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("channel", sa.String(64), sa.ForeignKey("channel.id"), nullable=False),
+    sa.Column("external_id", sa.String(255), nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.String(64), nullable=False, index=True),
+    sa.Column("placed_at", Instant, nullable=False),
+    sa.Column("delivered_at", Instant),
+    sa.Column("buyer_key", sa.String(320), index=True, comment="who bought: platform id, else address in lower case"),
+    sa.Column("buyer_name", sa.Text),
+    sa.Column("buyer_email", sa.String(320)),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("total", Amount, nullable=False),
+    sa.Column("refunded", Amount),
+    sa.Column("refundable", Amount),
+    sa.Column("status", sa.String(64), nullable=False),
+    sa.Column("ship_country", sa.String(2)),
+    sa.Column("locale", sa.String(35)),
+    sa.Column("link", sa.Text),
+    sa.Column("lines", Json, nullable=False),
+    sa.UniqueConstraint("channel", "external_id"),
+)
+
+shipment = sa.Table(
+    "shipment",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("orders_id", Key, sa.ForeignKey("orders.id"), nullable=False, index=True),
+    sa.Column("tracking_number", sa.String(64), nullable=False, index=True),
+    sa.Column("carrier", sa.String(64)),
+    sa.Column("status", sa.String(32), nullable=False),
+    sa.Column("moved_at", Instant, comment="newest tracking event"),
+    sa.Column("events", Json, nullable=False),
+    sa.Column("link", sa.Text),
+    sa.Column("due_at", Instant, comment="next look; null when the parcel has arrived or nobody tracks it"),
+    sa.UniqueConstraint("orders_id", "tracking_number"),
+)
+_due_index(shipment.c.due_at)
+
+ticket = sa.Table(
+    "ticket",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("channel", sa.String(64), sa.ForeignKey("channel.id"), nullable=False),
+    sa.Column("via", sa.String(64), sa.ForeignKey("channel.id"), comment="mailbox the messages come through"),
+    sa.Column("orders_id", Key, sa.ForeignKey("orders.id"), index=True),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("language", sa.String(8), nullable=False),
+    sa.Column("reason", sa.String(32), nullable=False),
+    sa.Column("reason_because", sa.Text, nullable=False),
+    sa.Column("escalation", sa.Boolean, nullable=False),
+    sa.Column("tier", sa.String(32)),
+    sa.Column("owner", sa.String(64)),
+    sa.Column("buyer_key", sa.String(320), index=True),
+    sa.Column("buyer_name", sa.Text),
+    sa.Column("buyer_email", sa.String(320)),
+    sa.Column("reply_to", sa.Text),
+    sa.Column("thread_id", sa.Text, comment="the platform's conversation"),
+    sa.Column("filed_at", Instant, nullable=False, comment="when the buyer sent the first message: pins the pack"),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("closed_at", Instant),
+    sa.Column("pack_id", sa.String(64)),
+    sa.Column("pack_version", sa.Integer),
+    sa.Column("due_at", Instant, comment="earliest running clock"),
+    sa.Column("due_metric", sa.String(32)),
+    sa.Column("due_source", sa.String(128)),
+    sa.Index("ix_ticket_inbox", "state", "due_at"),
+)
+
+thread_key = sa.Table(
+    "thread_key",
+    metadata,
+    sa.Column(
+        "key", sa.String(512), primary_key=True, comment="what a later message of the same conversation would carry"
+    ),
+    sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), nullable=False, index=True),
+)
+
+message = sa.Table(
+    "message",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("channel", sa.String(64), sa.ForeignKey("channel.id"), nullable=False),
+    sa.Column("external_id", sa.String(512), nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), nullable=False, index=True),
+    sa.Column("direction", sa.String(8), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("sent_at", Instant, nullable=False),
+    sa.Column("stored_at", Instant, nullable=False),
+    sa.Column("author", sa.Text),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False, comment="what the author wrote now, quoted text cut"),
+    sa.Column("full_text", sa.Text, nullable=False),
+    sa.Column("html", sa.Text, comment="cleaned, remote images removed"),
+    sa.Column("authenticity", sa.String(8), nullable=False),
+    sa.Column("reason_code", sa.String(64)),
+    sa.Column("link", sa.Text),
+    sa.Column("mail", Json, comment="threading headers"),
+    sa.UniqueConstraint("channel", "external_id"),
+)
+
+attachment = sa.Table(
+    "attachment",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("message", Key, sa.ForeignKey("message.id"), nullable=False, index=True),
+    sa.Column("filename", sa.Text, nullable=False),
+    sa.Column("content_type", sa.String(255), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("content", sa.LargeBinary, comment="null where the file was too large to keep"),
+    sa.Column("url", sa.Text),
+)
+
+cases = sa.Table(
+    "cases",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("channel", sa.String(64), sa.ForeignKey("channel.id"), nullable=False),
+    sa.Column("external_id", sa.String(255), nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), nullable=False, index=True),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("order_id", sa.String(255)),
+    sa.Column("open", sa.Boolean, nullable=False),
+    sa.Column("status", sa.String(64), nullable=False),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("reason_code", sa.String(64)),
+    sa.Column("reason_text", sa.Text, nullable=False),
+    sa.Column("amount", Amount),
+    sa.Column("currency", sa.String(3)),
+    sa.Column("respond_by", Instant),
+    sa.Column("available_actions", Json, nullable=False),
+    sa.Column("line_ids", Json, nullable=False),
+    sa.Column("link", sa.Text),
+    sa.UniqueConstraint("channel", "external_id"),
+)
+
+clock = sa.Table(
+    "clock",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), nullable=False, index=True),
+    sa.Column("metric", sa.String(32), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("met_at", Instant),
+    sa.Column("breached_at", Instant),
+    sa.Column("detected_at", Instant),
+    sa.Column("warned_at", Instant),
+    sa.Column("source", sa.String(128), nullable=False),
+    sa.Column("body", Json, nullable=False, comment="the whole clock record"),
+    sa.Column("next_at", Instant, comment="when a tick has something to do; null when never again"),
+)
+_due_index(clock.c.next_at)
+
+decision = sa.Table(
+    "decision",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), nullable=False, index=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("pack_id", sa.String(64), nullable=False),
+    sa.Column("pack_version", sa.Integer, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("body", Json, nullable=False, comment="the whole decision with its trace"),
+)
+
+remedy = sa.Table(
+    "remedy",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True, comment="idempotency key, fixed when the row is written"),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), nullable=False, index=True),
+    sa.Column("channel", sa.String(64), sa.ForeignKey("channel.id"), nullable=False, comment="where it goes out"),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("order_id", sa.String(255), index=True),
+    sa.Column("amount", Amount),
+    sa.Column("currency", sa.String(3)),
+    sa.Column("rule", sa.String(64)),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column(
+        "after", sa.String(64), index=True, comment="the refund this answer speaks of: it leaves once that is settled"
+    ),
+    sa.Column("stops_clocks", sa.Boolean, nullable=False, default=True),
+    sa.Column("body", Json, nullable=False, comment="the command, never changed after it was written"),
+    sa.Column("planned_at", Instant, nullable=False),
+    sa.Column("approved_by", sa.String(64)),
+    sa.Column("approved_at", Instant),
+    sa.Column("claimed_at", Instant),
+    sa.Column("sent_at", Instant),
+    sa.Column("settled_at", Instant),
+    sa.Column("external_id", sa.String(512)),
+    sa.Column("booked", Amount, comment="what the platform says it paid"),
+    sa.Column("tries", sa.Integer, nullable=False, default=0),
+    sa.Column("looks", sa.Integer, nullable=False, default=0, comment="look-ups since it became unknown"),
+    sa.Column("detail", sa.Text),
+    sa.Column("next_at", Instant, comment="next try or look-up; null when a job has it or nothing is left to do"),
+)
+_due_index(remedy.c.next_at)
+
+task = sa.Table(
+    "task",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), nullable=False, index=True),
+    sa.Column("remedy", sa.String(64), sa.ForeignKey("remedy.key")),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("link", sa.Text, comment="the platform's page where a person can do it"),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("closed_at", Instant),
+    sa.Column("closed_by", sa.String(64)),
+    sa.UniqueConstraint("ticket", "kind", "why"),
+)
+
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("kind", sa.String(48), nullable=False),
+    sa.Column("channel", sa.String(64), nullable=False),
+    sa.Column("ticket", Key, index=True),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("data", Json, nullable=False),
+)
