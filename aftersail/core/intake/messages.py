@@ -14,8 +14,9 @@ from aftersail.core.desk.clockwork import RESPONSES, cancel_clocks, meet_clocks,
 from aftersail.core.desk.judge import judge
 from aftersail.core.desk.services import Services
 from aftersail.core.desk.tickets import TicketState, get_ticket, open_ticket, set_state, update_ticket
+from aftersail.core.intake.linking import link_order
 from aftersail.core.intake.text import clean_html, html_to_text, own_words
-from aftersail.core.intake.threading import find_order, find_ticket, keys_of, order_key, remember
+from aftersail.core.intake.threading import find_order, find_ticket, keys_of, order_key, remember, remember_mentions
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
 
@@ -83,7 +84,11 @@ def _store_new(unit: Unit, services: Services, arrival: Arrival) -> None:
         )
     if order is not None and surely_buyer(arrival, order):
         keys.append(order_key(order.channel, order.external_id))
+    elif order is None and get_ticket(unit.conn, ticket).orders_id is None:
+        remember_mentions(unit.conn, message, ticket)
     remember(unit.conn, keys, ticket)
+    if order is not None and not opened:
+        link_order(unit, ticket, order)
     _insert(unit, arrival, ticket)
     stored = {"at": unit.now, "channel": arrival.channel, "ticket": ticket}
     unit.tell(

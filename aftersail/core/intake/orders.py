@@ -7,6 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from aftersail.core.contract import Order, Party, TrackingStatus
+from aftersail.core.desk.services import Services
+from aftersail.core.intake.linking import link_new_orders
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
 from aftersail.core.store.write import insert_once, upsert
@@ -17,7 +19,7 @@ def buyer_key(buyer: Party) -> str | None:
     return buyer.external_id or (buyer.email.lower() if buyer.email else None)
 
 
-def store_orders(unit: Unit, channel: str, orders: tuple[Order, ...]) -> tuple[int, int]:
+def store_orders(unit: Unit, services: Services, channel: str, orders: tuple[Order, ...]) -> tuple[int, int]:
     """Store what is new or newer, with the parcels it names; tell how many were new and how many revised."""
     newest = {order.external_id: order for order in sorted(orders, key=lambda order: order.revision)}
     before = _count(unit, channel, list(newest))
@@ -25,6 +27,7 @@ def store_orders(unit: Unit, channel: str, orders: tuple[Order, ...]) -> tuple[i
     changed = upsert(unit.conn, tables.orders, rows, key=["channel", "external_id"], newer="revision")
     if changed:
         _store_parcels(unit, channel, [order for order in newest.values() if order.parcels])
+        link_new_orders(unit, services, channel, list(newest))
     new = len(newest) - before
     return new, changed - new
 

@@ -160,7 +160,7 @@ class Intake:
             return store_messages(unit, self._services, tuple(arrivals))
         if stream is Stream.CASES:
             return store_cases(unit, self._services, channel, tuple(item for item in items if isinstance(item, Case)))
-        return store_orders(unit, channel, tuple(item for item in items if isinstance(item, Order)))
+        return store_orders(unit, self._services, channel, tuple(item for item in items if isinstance(item, Order)))
 
     def _arrivals(self, channel: Channel, items: tuple[Message, ...]) -> tuple[Arrival, ...]:
         """Offer each mail to the channels that have no message API of their own; the first that knows it has it."""

@@ -13,11 +13,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from aftersail.core.contract import Message
+from aftersail.core.intake.text import html_to_text
 from aftersail.core.store import tables
 from aftersail.core.store.write import insert_once
 
 _ORDER_WORD: Final = re.compile(r"#?[A-Z0-9]*\d[A-Z0-9-]{2,}", re.IGNORECASE)
 _MAX_CANDIDATES = 50
+_LONGEST_WORD = 63
 _OWN_ID: Final = re.compile(r"<([^@>]+)@")
 
 
@@ -71,15 +73,35 @@ def find_order(conn: sa.Connection, channel: str, message: Message) -> Any | Non
         found = conn.execute(on_channel).first()
         if found:
             return found
-    words = dict.fromkeys(_ORDER_WORD.findall(f"{message.subject}\n{message.text}"))
-    numbers = {
-        variant
-        for word in list(words)[:_MAX_CANDIDATES]
-        for variant in (word, word.lstrip("#"), f"#{word.lstrip('#')}")
-    }
-    if message.order_id:
-        numbers.add(message.order_id)
+    numbers = [variant for word in order_words(message) for variant in (word, f"#{word}")]
     if not numbers:
         return None
     rows = conn.execute(sa.select(orders).where(orders.c.number.in_(numbers)).limit(2)).all()
     return rows[0] if len(rows) == 1 else None
+
+
+def order_words(message: Message) -> list[str]:
+    """The words of a message that may be an order's number, without a leading `#`."""
+    found = [message.order_id] if message.order_id else []
+    found += _ORDER_WORD.findall(f"{message.subject}\n{message.text or html_to_text(message.html or '')}")
+    words = dict.fromkeys(word.lstrip("#") for word in found)
+    return [word for word in words if len(word) <= _LONGEST_WORD][:_MAX_CANDIDATES]
+
+
+def remember_mentions(conn: sa.Connection, message: Message, ticket: int) -> None:
+    """Keep what may be an order's number until the order comes."""
+    for word in order_words(message):
+        insert_once(conn, tables.order_mention, {"word": word, "ticket": ticket}, key=["word", "ticket"])
+
+
+def mentioned_by(conn: sa.Connection, number: str) -> list[int]:
+    """Name the tickets that wait for an order of this number, the oldest first."""
+    table = tables.order_mention
+    return list(
+        conn.scalars(sa.select(table.c.ticket).where(table.c.word == number.lstrip("#")).order_by(table.c.ticket))
+    )
+
+
+def forget_mentions(conn: sa.Connection, ticket: int) -> None:
+    """The ticket has its order now."""
+    conn.execute(sa.delete(tables.order_mention).where(tables.order_mention.c.ticket == ticket))

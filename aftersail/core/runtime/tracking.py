@@ -9,6 +9,8 @@ import sqlalchemy as sa
 import structlog
 
 from aftersail.core.contract import Parcel, ShipmentMoved, Tracking, TrackingStatus
+from aftersail.core.desk.judge import judge
+from aftersail.core.desk.tickets import TicketState
 from aftersail.core.runtime.app import App
 from aftersail.core.runtime.syncing import SYNC_ERRORS
 from aftersail.core.store import tables
@@ -92,7 +94,16 @@ def _store(app: App, channel: str, rows: list[Any], found: dict[str, Tracking]) 
                     at=unit.now, channel=channel, tracking_number=row.tracking_number, status=tracking.status
                 )
                 unit.tell("aftersail_shipment_moved", told)
+                _judge_again(app, unit, row.orders_id)
     return moved
+
+
+def _judge_again(app: App, unit: Unit, orders_id: int) -> None:
+    """What a pack says of a buyer who waits depends on where the parcel is."""
+    table = tables.ticket
+    waiting = sa.select(table.c.id).where(table.c.orders_id == orders_id, table.c.state == TicketState.OPEN)
+    for ticket in unit.conn.scalars(waiting).all():
+        judge(unit, app.services, ticket, first=False)
 
 
 def _values(tracking: Tracking, now: datetime) -> dict[str, Any]:

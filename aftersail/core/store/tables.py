@@ -134,6 +134,13 @@ thread_key = sa.Table(
     sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), nullable=False, index=True),
 )
 
+order_mention = sa.Table(
+    "order_mention",
+    metadata,
+    sa.Column("word", sa.String(64), primary_key=True, comment="may be an order's number, whose order is not here yet"),
+    sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), primary_key=True, index=True),
+)
+
 message = sa.Table(
     "message",
     metadata,
