@@ -332,6 +332,31 @@ def test_both_passes_of_a_repeated_hour_are_told_apart(fold, left):
     assert simple("Mo-Su 00:00-03:00").open_time(half_past_two, datetime(2026, 10, 25, 3, tzinfo=zone)) == left
 
 
+def test_a_shift_the_clock_skips_makes_no_business_day():
+    desk = simple("Mo-Su 02:00-03:00")
+    assert desk.is_business_day(date(2027, 3, 27))
+    assert not desk.is_business_day(date(2027, 3, 28))
+    assert desk.windows(datetime(2027, 3, 28, tzinfo=UTC), datetime(2027, 3, 28, 12, tzinfo=UTC)) == ()
+
+
+def test_the_first_instant_of_a_year_not_asked_about_yet():
+    desk = simple("24/7", "UTC")
+    new_year = datetime(2027, 1, 1, tzinfo=UTC)
+    assert desk.is_open(new_year - MICROSECOND)
+    assert desk.is_open(new_year)
+    assert not simple("24/7", "UTC", closed=(date(2027, 1, 1),)).is_open(new_year)
+
+
+def test_a_year_is_worked_out_once(monkeypatch):
+    desk = simple("Mo-Fr 09:00-17:00")
+    worked_out: list[int] = []
+    year = desk._hours.year
+    monkeypatch.setattr(desk._hours, "year", lambda number: worked_out.append(number) or year(number))
+    for asked in (2026, 2028, 2026, 2025, 2027):
+        desk.due(datetime(asked, 6, 1, tzinfo=UTC), HOUR)
+    assert sorted(worked_out) == [2025, 2026, 2027, 2028]
+
+
 def test_calendar_days_end_at_local_midnight():
     desk = simple("Mo-Fr 09:00-17:00")
     evening = datetime(2026, 10, 23, 23, 30, tzinfo=ZoneInfo("Europe/Berlin"))

@@ -175,6 +175,17 @@ def test_cancelling_late_keeps_the_breach_and_in_time_makes_none():
     assert cancel(pause(running, MONDAY + HOUR), MONDAY + DAY).pauses[0].until == MONDAY + DAY
 
 
+def test_a_calendar_changed_later_moves_no_breach():
+    running = clock()
+    changed = Calendar.build(DESK.spec.model_copy(update={"closed": (MONDAY.date(),)}))
+    assert recompute(running, changed, running.due_at).due_at == running.due_at + DAY
+    late = recompute(running, changed, running.due_at + MICROSECOND)
+    noticed, _ = tick(running, running.due_at + MINUTE)
+    halted = pause(running, running.due_at + MINUTE)
+    for breached in (late, recompute(noticed, changed, MONDAY + DAY), resume(halted, changed, MONDAY + DAY)):
+        assert (breached.due_at, breached.breached_at) == (running.due_at, running.due_at)
+
+
 def test_reopening_late_keeps_the_breach():
     running = clock()
     again = reopen(meet(running, running.due_at + HOUR), DESK, running.due_at + DAY)

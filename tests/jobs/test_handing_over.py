@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from aftersail.core.jobs import JobArgumentError, JobConflictError, JobState, UnknownJobError
+from aftersail.core.jobs import JobArgumentError, JobConflictError, JobState, UnknownJobError, ledger
+from aftersail.core.jobs.dbos_jobs import DbosJobs
+from aftersail.core.jobs.tables import create_all
+from aftersail.core.store.engine import open_engine
 
 
 def hand_over(jobs, engine, job_id="a", **changes):
@@ -87,6 +92,37 @@ def test_listing_filters_and_shows_the_newest_first(jobs, engine):
     assert [job.job_id for job in jobs.list(job="mail")] == ["2", "1"]
     assert [job.job_id for job in jobs.list(states=[JobState.CANCELLED])] == ["3"]
     assert [job.job_id for job in jobs.list(limit=1)] == ["3"]
+
+
+def test_a_carrier_from_before_a_new_hand_over_is_void(jobs, engine):
+    """One that comes up again, since its worker died after the job was handed over anew, makes no attempt."""
+    hand_over(jobs, engine)
+    jobs.cancel("a")
+    jobs.retry("a")
+
+    def begin(tx, run):
+        return ledger.begin(tx, "a", run, worker="w", max_attempts=lambda _name: 3, now=jobs.find("a").created_at)
+
+    with engine.begin() as tx:
+        assert begin(tx, 1) is None
+        assert begin(tx, 2).number == 1
+
+
+@pytest.mark.slow
+def test_processes_that_open_an_empty_database_together_can_all_hand_over(databases):
+    engine = open_engine(databases.fresh(), durable=False)
+    create_all(engine)
+    together = threading.Barrier(4)
+
+    def open_and_hand_over(job_id):
+        together.wait()
+        jobs = DbosJobs(engine)
+        with engine.begin() as tx:
+            return jobs.enqueue(tx, "mail", queue="work", job_id=job_id, args={})
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(open_and_hand_over, "abcd")) == [True] * 4
+    engine.dispose()
 
 
 def test_what_cannot_be_retried_says_so(jobs, engine):

@@ -24,7 +24,7 @@ class Table:
         self.ends: list[int] = []
         for start, end in windows:
             if self.ends and start <= self.ends[-1]:
-                self.ends[-1] = max(self.ends[-1], end)
+                self.ends[-1] = end
             elif start < end:
                 self.starts.append(start)
                 self.ends.append(end)

@@ -7,8 +7,10 @@ Each hand-over is one DBOS workflow `<job id>~<run>` that carries nothing but th
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +32,7 @@ CARRIER_VERSION: Final = "1"
 
 _FAILED: Final = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _BATCH: Final = 1000
+_MIGRATION_LOCK: Final = 0x61667465725F6D67
 _RETRIABLE: Final = frozenset({JobState.PARKED, JobState.CANCELLED})
 
 
@@ -210,13 +213,36 @@ class DbosJobs:
         self._client.destroy()
 
 
-def ensure_engine_tables(engine: sa.Engine) -> None:
-    """Create DBOS's own tables where there are none; a worker also brings older ones up to date as it starts."""
+def ensure_engine_tables(engine: sa.Engine, *, update: bool = False) -> None:
+    """Create DBOS's own tables where there are none.
+
+    Args:
+        engine: the desk's database.
+        update: bring older ones up to date as well; for workers.
+    """
     schema = None if is_sqlite(engine) else "dbos"
-    with reading(engine).connect() as tx:
-        there = sa.inspect(tx).has_table("dbos_migrations", schema=schema)
-    if not there:
-        DBOS.migrate(engine.url.render_as_string(hide_password=False))
+    with _one_at_a_time(engine):
+        with reading(engine).connect() as tx:
+            there = sa.inspect(tx).has_table("dbos_migrations", schema=schema)
+        if update or not there:
+            DBOS.migrate(engine.url.render_as_string(hide_password=False))
+
+
+@contextmanager
+def _one_at_a_time(engine: sa.Engine) -> Iterator[None]:
+    # On SQLite the migration is one transaction. On PostgreSQL it is many, and who comes in between would take a
+    # half-built schema for a whole one. The lock is tried, not waited for: a waiting statement would hold up the
+    # indexes that the migration builds concurrently.
+    if is_sqlite(engine):
+        yield
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_MIGRATION_LOCK))).scalar_one():
+            time.sleep(0.1)
+        try:
+            yield
+        finally:
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(_MIGRATION_LOCK)))
 
 
 def quiet_logs() -> None:

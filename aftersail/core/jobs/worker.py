@@ -16,7 +16,14 @@ import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, StepOptions
 
 from aftersail.core.jobs import ledger
-from aftersail.core.jobs.dbos_jobs import APPLICATION, CARRIER, CARRIER_VERSION, DbosJobs
+from aftersail.core.jobs.dbos_jobs import (
+    APPLICATION,
+    CARRIER,
+    CARRIER_VERSION,
+    DbosJobs,
+    ensure_engine_tables,
+    quiet_logs,
+)
 from aftersail.core.jobs.lease import Lease
 from aftersail.core.jobs.port import Job, JobContext, ParkJobError, PostponeJobError, Queue, Schedule
 from aftersail.core.jobs.ticker import Ticker
@@ -118,6 +125,8 @@ class Worker:
         self._running = True
 
     def _start(self) -> None:
+        quiet_logs()
+        ensure_engine_tables(self._engine, update=True)
         self._port = DbosJobs(self._engine, now=self._now)
         self._lease = Lease(
             self._engine,
@@ -202,6 +211,8 @@ class Worker:
                 executor_id=self.worker_id,
                 application_version=CARRIER_VERSION,
                 max_executor_threads=sum(queue.concurrency for queue in self._queues.values()) + _SPARE_THREADS,
+                # We use none of its notifications; the interval only bounds how long stopping takes on SQLite.
+                notification_listener_polling_interval_sec=self._poll_seconds,
                 log_level="WARNING",
                 enable_otlp=False,
             )

@@ -145,7 +145,14 @@ class Daemon:
             )
             flying = sa.or_(remedy.c.state.in_(_IN_FLIGHT), remedy.c.next_at.is_not(None))
             going = conn.scalar(sa.select(sa.func.count()).select_from(remedy).where(flying))
-        return not waiting and not going
+            unseen = tables.shipment.c.due_at <= self._app.now()
+            looking = self._tracks() and conn.scalar(
+                sa.select(sa.func.count()).select_from(tables.shipment).where(unseen)
+            )
+        return not waiting and not going and not looking
+
+    def _tracks(self) -> bool:
+        return any("track_shipment" in info.operations for info in self._app.services.channels.values())
 
 
 def _on_signals(stop: threading.Event) -> dict[int, Any]:

@@ -1,0 +1,1 @@
+"""Figures, health and alarms, counted by the database from the tables the desk works on."""

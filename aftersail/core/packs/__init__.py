@@ -1,0 +1,1 @@
+"""The packs that come with aftersail, as YAML files beside this module."""

@@ -1,0 +1,158 @@
+"""A pack that is ready to decide: merged with its parents, its conditions compiled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from aftersail.core.clocks import CalendarSpec, Source, Target
+from aftersail.core.contract import Money
+from aftersail.core.policy.engines import Engine
+from aftersail.core.policy.expressions import Condition
+from aftersail.core.policy.pack import ClockRow, PackFile, RuleRow, TargetRow, TemplateText
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One row of the grading table; `where` is its file and line."""
+
+    name: str
+    condition: Condition
+    where: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule; `where` is its file and line."""
+
+    row: RuleRow
+    condition: Condition
+    where: str
+
+
+@dataclass(frozen=True)
+class TargetLine:
+    """One row of targets with its promises; `where` is its file and line."""
+
+    row: TargetRow
+    where: str
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True)
+class Pack:
+    """One version of a policy, ready to decide.
+
+    Attributes:
+        content: what the file says, its parents merged in.
+        hash: SHA-256 of `content`: two packs with the same hash decide alike.
+        parents: the packs that were merged in, as `id@version`, nearest first.
+        rules: highest priority first, in file order among equals.
+    """
+
+    content: PackFile
+    engine: Engine = field(repr=False)
+    parents: tuple[str, ...] = ()
+    tiers: tuple[Tier, ...] = field(default=(), repr=False)
+    targets: tuple[TargetLine, ...] = field(default=(), repr=False)
+    rules: tuple[Rule, ...] = field(default=(), repr=False)
+    hash: str = ""
+
+    @property
+    def id(self) -> str:
+        """The pack's id, the same over its versions."""
+        return self.content.id
+
+    @property
+    def version(self) -> int:
+        """Counted up by the seller."""
+        return self.content.version
+
+    @property
+    def title(self) -> str:
+        """What a person calls the pack."""
+        return self.content.title
+
+    @property
+    def effective_from(self) -> datetime:
+        """Requests filed from this instant on (UTC) are judged by this version, until the next one begins."""
+        return self.content.effective_from
+
+    @property
+    def currency(self) -> str:
+        """The currency of amounts in conditions."""
+        return self.content.currency
+
+    @property
+    def calendars(self) -> dict[str, CalendarSpec]:
+        """The calendars by id, to be built by the clocks."""
+        return calendar_specs(self.content)
+
+    @property
+    def templates(self) -> Mapping[str, Mapping[str, TemplateText]]:
+        """Reply templates by id and language."""
+        return self.content.templates
+
+    @property
+    def authority(self) -> Mapping[str, Money]:
+        """The most each role may pay without asking."""
+        return self.content.authority
+
+
+def target_of(row: TargetRow, clock: ClockRow, pack_id: str) -> Target:
+    """Return one promise of a row as the clocks take it.
+
+    Raises:
+        ValueError: its parts do not fit together.
+    """
+    return Target(
+        metric=clock.metric,
+        duration=clock.duration,
+        basis=clock.basis,
+        calendar=clock.calendar,
+        warn_lead=clock.warn,
+        warn_basis=clock.warn_basis,
+        source=Source(kind=row.source.kind, name=row.source.name or pack_id),
+        effect=row.effect,
+        row=row.id,
+    )
+
+
+def calendar_specs(content: PackFile) -> dict[str, CalendarSpec]:
+    """Return the calendars of a pack as the clocks take them."""
+    return {name: CalendarSpec(id=name, **dict(row)) for name, row in content.calendars.items()}
+
+
+def content_hash(content: PackFile) -> str:
+    """Return the SHA-256 of what a pack says; comments and order of keys do not count."""
+    text = json.dumps(content.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def merged_content(child: PackFile, parents: Sequence[Pack]) -> PackFile:
+    """Add the parents' rows to a child's: the child goes first, and what has the same id is the child's.
+
+    Targets are joined and never replaced, since a law's promise stands beside the seller's and the earlier one counts.
+    Tiers are one table and not joined: the child's, or else those of the first parent that has any.
+    """
+    contents = [child, *(parent.content for parent in parents)]
+    rules: dict[str, RuleRow] = {}
+    for content in contents:
+        for rule in content.rules:
+            rules.setdefault(rule.id, rule)
+    behind_first = list(reversed(contents))
+    return child.model_copy(
+        update={
+            "rates": next((content.rates for content in contents if content.rates), None),
+            "calendars": {name: row for content in behind_first for name, row in content.calendars.items()},
+            "tiers": next((content.tiers for content in contents if content.tiers), ()),
+            "targets": tuple(row for content in contents for row in content.targets),
+            "rules": tuple(rules.values()),
+            "templates": {name: texts for content in behind_first for name, texts in content.templates.items()},
+            "authority": {role: limit for content in behind_first for role, limit in content.authority.items()},
+            "forbidden_links": tuple(dict.fromkeys(link for content in contents for link in content.forbidden_links)),
+        }
+    )

@@ -1,0 +1,46 @@
+"""What is wrong with a pack: where, what, and what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aftersail.core.contract import Record
+
+
+class Problem(Record):
+    """One mistake in a pack file.
+
+    Attributes:
+        file: the file as it was named.
+        line: counted from 1.
+        column: counted from 1.
+        source: the offending line.
+        fix: what mends it; empty where the message says it all.
+    """
+
+    file: str
+    line: int
+    column: int
+    message: str
+    source: str = ""
+    fix: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.file}:{self.line}:{self.column}: {self.message}"
+        if self.source:
+            text += f"\n    {self.source}\n    {' ' * (self.column - 1)}^"
+        if self.fix:
+            text += f"\n    fix: {self.fix}"
+        return text
+
+
+class PackError(Exception):
+    """A pack, or a set of packs, that cannot be used; the only error that loading raises.
+
+    Attributes:
+        problems: everything that was found, in the order of the file.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))

@@ -1,0 +1,238 @@
+"""From a buyer's words to language, reason, severity and escalation, each with the words that say so."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import structlog
+
+from aftersail.core.contract import Classifier, ReasonGuess, Record
+from aftersail.core.policy.reasons import Reason
+from aftersail.core.triage.codes import ReasonCodes
+from aftersail.core.triage.language import UNKNOWN, detect
+from aftersail.core.triage.loader import PhraseBook
+from aftersail.core.triage.matching import Hit
+
+_log = structlog.get_logger(__name__)
+
+CAUSES = (
+    Reason.NOT_RECEIVED,
+    Reason.UNUSABLE,
+    Reason.DAMAGED,
+    Reason.WRONG_ITEM,
+    Reason.MISSING_PARTS,
+    Reason.NOT_AS_DESCRIBED,
+    Reason.MINOR_DEFECT,
+)
+WISHES = (Reason.CANCEL_ORDER, Reason.EXCHANGE, Reason.RETURN_REQUEST, Reason.REFUND_REQUEST, Reason.INVOICE)
+QUESTIONS = (Reason.DELIVERY_QUESTION, Reason.PRODUCT_QUESTION)
+ORDER = (*CAUSES, *WISHES, *QUESTIONS, Reason.COMPLAINT)
+"""The order in which a tie is resolved, first wins."""
+
+_KINDS = {
+    **dict.fromkeys(CAUSES, ("cause", 2.5)),
+    **dict.fromkeys(WISHES, ("wish", 1.2)),
+    **dict.fromkeys(QUESTIONS, ("question", 1.0)),
+    Reason.COMPLAINT: ("complaint", 0.6),
+}
+"""What went wrong decides who is liable, so it outranks what the buyer asks for, and that a question or plain anger."""
+
+_MAX_CHARS = 20_000
+_SUBJECT_FACTOR = 0.5
+_MORE = 0.25
+_SCORE_TOP = 2.0
+_DOUBT = 0.25
+_CODE_CONFIDENCE = 0.95
+_CLASSIFIER_FLOOR = 0.4
+_SURE = 0.5
+
+
+class Assessment(Record):
+    """What triage says of one message.
+
+    Attributes:
+        language: one of `LANGUAGES`, or `und`.
+        language_confidence: share of belief in `language`, 0 to 1.
+        reason: a code of `Reason`.
+        confidence: not a probability but an order, 0 to 1. From a platform's code 0.95. From phrases s/(s+r+0.25),
+            where s is the reason's score (1 for one word, up to 2) and r that of the next reason of the same kind: 0.8
+            for one clear word, under 0.5 where two reasons are as likely, so a person should look. From a classifier
+            its own figure. 0 for `other`, which means that nothing was found.
+        because: the platform's code, the phrase and its language, or the classifier.
+        severity: `high` (danger, injury, urgency), `low` (the buyer says it can wait), otherwise `normal`.
+        escalation: the buyer threatens or has begun a claim, chargeback, court or public complaint.
+        escalation_because: the phrase that says so; empty otherwise.
+    """
+
+    language: str
+    language_confidence: float
+    reason: str
+    confidence: float
+    because: str
+    severity: str
+    escalation: bool
+    escalation_because: str
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What the phrases of one language found."""
+
+    language: str
+    scores: dict[str, float]
+    because: dict[str, str]
+    marks: dict[str, str]
+
+    def best(self, among: Iterable[str] = ORDER) -> str | None:
+        wanted = set(among)
+        found = [reason for reason in ORDER if reason in wanted and self.scores.get(reason)]
+        return max(found, key=lambda reason: self.scores[reason] * _KINDS[reason][1], default=None)
+
+    def confidence(self, reason: str) -> float:
+        kind = _KINDS[Reason(reason)][0]
+        rivals = (score for other, score in self.scores.items() if other != reason and _KINDS[Reason(other)][0] == kind)
+        score = self.scores[reason]
+        return round(score / (score + max(rivals, default=0.0) + _DOUBT), 3)
+
+
+class Triage:
+    """Assesses messages; the same text always gets the same answer. Thread-safe.
+
+    The platform's reason code speaks first, then the phrases of the detected language, of the hinted one and of
+    English, until one of them finds a reason (a text of unknown language is read in all), then the classifiers of
+    plugins where phrases are unsure, then it is `other`. A tie goes to the first of `ORDER`.
+    """
+
+    def __init__(
+        self, phrases: PhraseBook, *, classifiers: Sequence[Classifier] = (), codes: ReasonCodes | None = None
+    ) -> None:
+        self._phrases = phrases
+        self._classifiers = tuple(classifiers)
+        self._codes = codes or _shipped_codes()
+
+    @classmethod
+    def shipped(cls, classifiers: Sequence[Classifier] = ()) -> Triage:
+        """Triage with the shipped packs, which all instances share."""
+        return cls(_shipped_phrases(), classifiers=classifiers)
+
+    def assess(
+        self,
+        *,
+        subject: str,
+        text: str,
+        language_hint: str | None = None,
+        reason_code: str | None = None,
+        connector: str | None = None,
+    ) -> Assessment:
+        """Assess the newest text of a message, with quoted text and signature already cut off.
+
+        Args:
+            subject: its phrases count half.
+            text: read up to 20,000 characters.
+            language_hint: the marketplace's locale.
+            reason_code: the platform's own code for a return or case, if it came with one.
+            connector: the kind of channel the code belongs to, such as `shopify`.
+
+        Raises:
+            PackError: a pack that the text needs is wrong.
+        """
+        subject, text = subject[:_MAX_CHARS], text[:_MAX_CHARS]
+        language, sure = detect(text, language_hint)
+        if language == UNKNOWN and subject.strip():
+            language, sure = detect(f"{subject}\n{text}", language_hint)
+        readings = [self._read(tongue, subject, text) for tongue in self._tongues(language, language_hint)]
+        reason, confidence, because = self._reason(readings, language, f"{subject}\n{text}", reason_code, connector)
+        escalation = next((found for item in readings if (found := item.marks.get("escalation"))), "")
+        severities = {mark for item in readings for mark in item.marks}
+        return Assessment(
+            language=language,
+            language_confidence=sure,
+            reason=reason,
+            confidence=confidence,
+            because=because,
+            severity="high" if "severity_high" in severities else "low" if "severity_low" in severities else "normal",
+            escalation=bool(escalation),
+            escalation_because=escalation,
+        )
+
+    def _tongues(self, language: str, hint: str | None) -> Iterator[str]:
+        if language == UNKNOWN:
+            yield from self._phrases.languages
+            return
+        hinted = (hint or "").replace("_", "-").partition("-")[0].casefold()
+        yield from dict.fromkeys((language, hinted, "en"))
+
+    def _read(self, language: str, subject: str, text: str) -> _Reading:
+        pack = self._phrases.pack(language)
+        fields = ((text, 1.0), (subject, _SUBJECT_FACTOR))
+        found: list[tuple[Hit, float]] = []
+        if pack:
+            found = [(hit, hit.weight * factor) for field, factor in fields for hit in pack.find(field)]
+        weights: dict[str, list[float]] = defaultdict(list)
+        strongest: dict[str, tuple[float, str]] = {}
+        for hit, weight in found:
+            weights[hit.section].append(weight)
+            if weight > strongest.get(hit.section, (0.0, ""))[0]:
+                strongest[hit.section] = (weight, f'phrase "{hit.phrase}" ({language})')
+        reasons = {section: _score(listed) for section, listed in weights.items() if section in ORDER}
+        because = {section: why for section, (_, why) in strongest.items()}
+        marks = {section: why for section, why in because.items() if section not in ORDER}
+        return _Reading(language, reasons, because, marks)
+
+    def _reason(
+        self, readings: list[_Reading], language: str, text: str, code: str | None, connector: str | None
+    ) -> tuple[str, float, str]:
+        meant = self._codes.reasons(code, connector) if code else ()
+        if meant:
+            chosen = next((best for item in readings if (best := item.best(meant))), meant[0])
+            return chosen, _CODE_CONFIDENCE, f"{connector or 'platform'} code {code}"
+        reason, confidence, because = _from_phrases(readings, all_at_once=language == UNKNOWN)
+        guess = self._guess(text, language) if confidence < _SURE else None
+        if guess and guess.confidence > confidence:
+            return guess.reason, round(guess.confidence, 3), guess.because
+        return reason, confidence, because
+
+    def _guess(self, text: str, language: str) -> ReasonGuess | None:
+        best: ReasonGuess | None = None
+        for classifier in self._classifiers:
+            name = getattr(classifier, "name", type(classifier).__name__)
+            try:
+                guess = classifier.classify(text, language)
+                if guess is None:
+                    continue
+                known = Reason(guess.reason)
+            except (Exception, SystemExit):  # noqa: BLE001 - a plugin must never stop intake
+                _log.exception("classifier_failed", classifier=name)
+                continue
+            confidence = min(guess.confidence, 1.0)
+            if confidence >= _CLASSIFIER_FLOOR and (best is None or confidence > best.confidence):
+                best = ReasonGuess(reason=str(known), confidence=confidence, because=f"{name}: {guess.because}")
+        return best
+
+
+def _score(weights: list[float]) -> float:
+    first, *rest = sorted(weights, reverse=True)
+    return min(_SCORE_TOP, first + _MORE * sum(rest))
+
+
+def _from_phrases(readings: list[_Reading], *, all_at_once: bool) -> tuple[str, float, str]:
+    found = [(item, best) for item in readings if (best := item.best())]
+    if not found:
+        return str(Reason.OTHER), 0.0, "no phrase, code or classifier knows it"
+    item, reason = found[0]
+    if all_at_once:
+        item, reason = max(found, key=lambda pair: pair[0].scores[pair[1]] * _KINDS[Reason(pair[1])][1])
+    return str(reason), item.confidence(reason), item.because[reason]
+
+
+@lru_cache(maxsize=1)
+def _shipped_phrases() -> PhraseBook:
+    return PhraseBook.shipped()
+
+
+@lru_cache(maxsize=1)
+def _shipped_codes() -> ReasonCodes:
+    return ReasonCodes()

@@ -1,0 +1,48 @@
+"""One spelling for text and phrases, so that neither case, accents, width nor punctuation hides a match."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+UNSPACED = frozenset({"ja", "ko", "zh"})
+"""Languages matched without word boundaries. Korean has spaces, but writers disagree where, so they are dropped too."""
+
+_KANA_MARKS = frozenset("\u3099\u309a")
+"""The voicing marks of kana are combining characters too, and か is another letter than が."""
+
+_LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "؟": "?", "ى": "ي", "ة": "ه"})
+
+_TRADITIONAL = str.maketrans(
+    "東貨訂單換發錯還沒壞運費產嗎這個幾時萬為說問題鐘購買後對產貴們請謝給會來從過現開關電話號碼顏種樣條傷損裝錢額點質與圖"
+    "實際適應該報務稅證寫總補遞達劃騙訴師護險處罰賠償聯繫無須僅輕線經兩頭機燒煙氣體麼樣動盡結帳單據撥屬銷卻應認詐絕間極寶",
+    "东货订单换发错还没坏运费产吗这个几时万为说问题钟购买后对产贵们请谢给会来从过现开关电话号码颜种样条伤损装钱额点质与图"
+    "实际适应该报务税证写总补递达划骗诉师护险处罚赔偿联系无须仅轻线经两头机烧烟气体么样动尽结帐单据拨属销却应认诈绝间极宝",
+)
+"""Traditional characters that occur in the phrases, to their simplified form; used for Chinese only."""
+
+_MARKS = re.compile(r"[^\w?]+|_+")
+_ENDS = re.compile(r"(?<=[?!。！？؟])|[.…](?=\s|$)|[\r\n;；\u061b]+")
+_APOSTROPHES = re.compile(r"(?<=\w)['\u2019\u02bc`\u00b4](?=\w)")
+
+
+def fold(text: str, language: str) -> str:
+    """Reduce text to lower-case words with single spaces; Chinese, Japanese and Korean lose their spaces too.
+
+    A question mark stays, as a word of its own. Accents go (`reçu`, `recu`), ligatures and full-width forms are undone.
+    """
+    text = unicodedata.normalize("NFKC", text)
+    if language == "en":
+        text = _APOSTROPHES.sub("", text)
+    text = unicodedata.normalize("NFD", text.casefold())
+    bare = "".join(char for char in text if char in _KANA_MARKS or unicodedata.category(char) != "Mn")
+    text = unicodedata.normalize("NFC", bare).translate(_LETTERS)
+    if language == "zh":
+        text = text.translate(_TRADITIONAL)
+    text = _MARKS.sub(" ", text.replace("?", " ? "))
+    return text.replace(" ", "") if language in UNSPACED else " ".join(text.split())
+
+
+def sentences(text: str) -> list[str]:
+    """Split at what ends a sentence in any of the languages; a full stop inside a number or a name does not."""
+    return [part for part in _ENDS.split(text) if part.strip()]

@@ -1,0 +1,149 @@
+"""The pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import jinja2
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from aftersail.core.desk.tickets import TicketState
+from aftersail.core.insight.alarms import reason_spikes
+from aftersail.core.insight.figures import figures
+from aftersail.core.insight.health import desk_health
+from aftersail.core.remedies import RemedyState
+from aftersail.core.runtime.app import App
+from aftersail.core.store.engine import reading
+from aftersail.core.web.api import HIGHEST
+from aftersail.core.web.listing import PAGE, channel_ids, refunds, tickets
+from aftersail.core.web.ticket import ticket_view
+
+ALL: Final = "all"
+_DAYS: Final = (1, 7, 30, 90)
+_PAGE_NUMBER: Final = re.compile("[0-9]{1,6}")
+
+
+class Pages:
+    """Makes every page from the store; holds nothing between two requests."""
+
+    def __init__(self, app: App, templates: jinja2.Environment) -> None:
+        self._app = app
+        self._templates = templates
+
+    def routes(self) -> list[Route]:
+        """Name every page's address."""
+        pages: dict[str, Callable[[Request], Response]] = {
+            "/": self.inbox,
+            "/tickets/{number:int}": self.ticket,
+            "/channels": self.channels,
+            "/refunds": self.refunds,
+            "/figures": self.figures,
+        }
+        return [Route(path, page, methods=["GET"], include_in_schema=False) for path, page in pages.items()]
+
+    def inbox(self, request: Request) -> Response:
+        """Show the tickets, most urgent first."""
+        state = _one_of(request, "state", [*TicketState, ALL], TicketState.OPEN)
+        channel, page = request.query_params.get("channel") or None, _page(request)
+        with reading(self._app.engine).connect() as conn:
+            wanted = None if state == ALL else state
+            listed = tickets(conn, state=wanted, channel=channel, offset=(page - 1) * PAGE)
+            channels = channel_ids(conn)
+        chosen = {"state": state, "channel": channel}
+        return self._render(
+            "inbox.html",
+            title="Inbox",
+            listed=listed,
+            channels=channels,
+            states=[*TicketState, ALL],
+            chosen=chosen,
+            pager=_pager("/", chosen, page, listed.total),
+            address=_address("/", chosen | {"page": page if page > 1 else None}),
+        )
+
+    def ticket(self, request: Request) -> Response:
+        """Show one ticket."""
+        number = request.path_params["number"]
+        found = None
+        if number <= HIGHEST:
+            with reading(self._app.engine).connect() as conn:
+                found = ticket_view(conn, number)
+        if found is None:
+            raise HTTPException(404, f"There is no ticket {number}.")
+        return self._render("ticket.html", title=f"Ticket {number}", found=found)
+
+    def channels(self, request: Request) -> Response:
+        """Show how every channel stands."""
+        del request
+        with reading(self._app.engine).connect() as conn:
+            health = desk_health(conn, self._app.now())
+        return self._render("channels.html", title="Channels", health=health)
+
+    def refunds(self, request: Request) -> Response:
+        """Show the ledger of refunds."""
+        state = _one_of(request, "state", [*RemedyState, ALL], ALL)
+        channel, page = request.query_params.get("channel") or None, _page(request)
+        with reading(self._app.engine).connect() as conn:
+            wanted = None if state == ALL else state
+            listed = refunds(conn, state=wanted, channel=channel, offset=(page - 1) * PAGE)
+            channels = channel_ids(conn)
+        chosen = {"state": state, "channel": channel}
+        return self._render(
+            "refunds.html",
+            title="Refunds",
+            listed=listed,
+            channels=channels,
+            states=[*RemedyState, ALL],
+            chosen=chosen,
+            pager=_pager("/refunds", chosen, page, listed.total),
+        )
+
+    def figures(self, request: Request) -> Response:
+        """Show what happened in the last days."""
+        days = int(_one_of(request, "days", [str(each) for each in _DAYS], "7"))
+        now = self._app.now()
+        with reading(self._app.engine).connect() as conn:
+            counted = figures(conn, now - timedelta(days=days), now)
+            spikes = reason_spikes(conn, now)
+        return self._render("figures.html", title="Figures", counted=counted, spikes=spikes, days=days, choices=_DAYS)
+
+    def error(self, status: int, what: str) -> Response:
+        """Say that there is nothing to show."""
+        return self._render("error.html", title=what, status=status, status_code=status)
+
+    def _render(self, template: str, *, status_code: int = 200, **values: Any) -> Response:
+        text = self._templates.get_template(template).render(now=self._app.now(), **values)
+        return HTMLResponse(text, status_code=status_code)
+
+
+def _one_of(request: Request, name: str, known: list[Any], default: str) -> str:
+    """Take a choice from the address; one that is not known is the default, as if nothing was chosen."""
+    value = request.query_params.get(name, default)
+    return value if value in known else default
+
+
+def _page(request: Request) -> int:
+    value = request.query_params.get("page", "1")
+    return max(int(value), 1) if _PAGE_NUMBER.fullmatch(value) else 1
+
+
+def _address(path: str, query: dict[str, Any]) -> str:
+    given = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def _pager(path: str, chosen: dict[str, Any], page: int, total: int) -> dict[str, Any]:
+    pages = max(1, -(-total // PAGE))
+    return {
+        "page": page,
+        "pages": pages,
+        "before": _address(path, chosen | {"page": page - 1}) if page > 1 else None,
+        "after": _address(path, chosen | {"page": page + 1}) if page < pages else None,
+    }

@@ -1,0 +1,212 @@
+"""OAuth 2 for connectors: access tokens fetched when needed, renewed before they expire and once on 401."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+import httpx
+from pydantic import SecretStr
+
+from aftersail.core.contract import AuthExpired, ChannelContext, ChannelError, RateLimited, Unavailable
+from aftersail.sdk.retry import parse_retry_after
+
+TOKEN_REQUEST: Final = "aftersail.token"  # noqa: S105 - the name of a mark, not a secret
+"""Mark of a request for a token: when it fails, the call behind it was not sent."""
+
+_EARLY = timedelta(seconds=60)
+_DEFAULT_LIFE = 3600.0  # RFC 6749, 5.1: `expires_in` is only recommended.
+
+
+class TokenAuth(httpx.Auth, ABC):
+    """Base of both grants: keeps one token, lets one thread renew it while the others wait.
+
+    Args:
+        context: the channel's clock.
+        token_url: the platform's token endpoint.
+        client_id: the app's public id.
+        client_secret: the app's secret.
+        client_auth: whether id and secret go in the form or as basic authentication.
+        header: where the token goes.
+        prefix: what stands before it.
+        extra: more form fields, such as `scope`.
+    """
+
+    def __init__(
+        self,
+        context: ChannelContext,
+        *,
+        token_url: str,
+        client_id: str,
+        client_secret: SecretStr,
+        client_auth: Literal["body", "basic"] = "body",
+        header: str = "Authorization",
+        prefix: str = "Bearer ",
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
+        self._context = context
+        self._url = token_url
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._client_auth = client_auth
+        self._header = header
+        self._prefix = prefix
+        self._extra = dict(extra or {})
+        self._token: SecretStr | None = None
+        self._renew_at: datetime | None = None
+        self._lock = threading.Lock()
+
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """Hand out every secret value it holds at this moment, for redaction."""
+        return (self._client_secret, *([self._token] if self._token else []))
+
+    @abstractmethod
+    def grant(self) -> dict[str, str]:
+        """Name the form fields of the grant."""
+
+    def keep(self, body: Mapping[str, object]) -> None:
+        """Take over what else the token endpoint answered."""
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Put a live token on the request; renew it once where the platform answers 401."""
+        token = yield from self._live(refused=None)
+        request.headers[self._header] = self._prefix + token.get_secret_value()
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            token = yield from self._live(refused=token)
+            request.headers[self._header] = self._prefix + token.get_secret_value()
+            yield request
+
+    def _live(self, refused: SecretStr | None) -> Generator[httpx.Request, httpx.Response, SecretStr]:
+        with self._lock:
+            fresh = self._token is not None and self._renew_at is not None and self._context.now() < self._renew_at
+            # Whoever waited for the lock while another thread renewed takes that token instead of renewing again.
+            if self._token is not None and fresh and self._token is not refused:
+                return self._token
+            response = yield self._token_request()
+            response.read()
+            self._token = self._accept(response)
+            return self._token
+
+    def _token_request(self) -> httpx.Request:
+        form = {**self.grant(), **self._extra}
+        secret = self._client_secret.get_secret_value()
+        if self._client_auth == "body":
+            form |= {"client_id": self._client_id, "client_secret": secret}
+        request = httpx.Request(
+            "POST",
+            self._url,
+            data=form,
+            headers={"Accept": "application/json"},
+            extensions={TOKEN_REQUEST: True, "timeout": httpx.Timeout(30.0).as_dict()},
+        )
+        if self._client_auth == "basic":
+            request = next(httpx.BasicAuth(self._client_id, secret).auth_flow(request))
+        return request
+
+    def _accept(self, response: httpx.Response) -> SecretStr:
+        body = _json_object(response)
+        if response.status_code != httpx.codes.OK:
+            raise self._refusal(response, body)
+        token = body.get("access_token")
+        if not isinstance(token, str) or not token:
+            raise Unavailable("token: the token endpoint answered without an access token")
+        life = body.get("expires_in")
+        try:
+            seconds = float(life) if isinstance(life, (int, float, str)) else _DEFAULT_LIFE
+        except ValueError:
+            seconds = _DEFAULT_LIFE
+        # A token that lives for less than two margins is renewed half-way instead of at once.
+        early = min(_EARLY, timedelta(seconds=seconds / 2))
+        self._renew_at = self._context.now() + timedelta(seconds=seconds) - early
+        self.keep(body)
+        return SecretStr(token)
+
+    def _refusal(self, response: httpx.Response, body: Mapping[str, object]) -> ChannelError:
+        status, code = response.status_code, body.get("error")
+        named = code if isinstance(code, str) else None
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            retry_at = parse_retry_after(response.headers.get("retry-after"), now=self._context.now())
+            return RateLimited("token: the token endpoint asks to wait", retry_at=retry_at, code=named)
+        if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            return Unavailable(f"token: the token endpoint failed (HTTP {status})", code=named)
+        return AuthExpired(
+            f"token: the platform refuses the channel's credentials (HTTP {status}); connect the account again",
+            code=named,
+        )
+
+
+class RefreshTokenAuth(TokenAuth):
+    """The refresh-token grant (RFC 6749, 6): eBay, Amazon LWA and most shops that a seller connects once.
+
+    A platform that answers with a new refresh token is followed for as long as the process runs.
+
+    Args:
+        context: the channel's clock.
+        token_url: the platform's token endpoint.
+        client_id: the app's public id.
+        client_secret: the app's secret.
+        refresh_token: what the seller's consent gave.
+        client_auth: whether id and secret go in the form or as basic authentication.
+        header: where the token goes.
+        prefix: what stands before it.
+        extra: more form fields, such as `scope`.
+    """
+
+    def __init__(
+        self,
+        context: ChannelContext,
+        *,
+        token_url: str,
+        client_id: str,
+        client_secret: SecretStr,
+        refresh_token: SecretStr,
+        client_auth: Literal["body", "basic"] = "body",
+        header: str = "Authorization",
+        prefix: str = "Bearer ",
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            context,
+            token_url=token_url,
+            client_id=client_id,
+            client_secret=client_secret,
+            client_auth=client_auth,
+            header=header,
+            prefix=prefix,
+            extra=extra,
+        )
+        self._refresh_token = refresh_token
+
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """Hand out every secret value it holds at this moment, for redaction."""
+        return (*super().secrets(), self._refresh_token)
+
+    def grant(self) -> dict[str, str]:
+        """Name the form fields of the grant."""
+        return {"grant_type": "refresh_token", "refresh_token": self._refresh_token.get_secret_value()}
+
+    def keep(self, body: Mapping[str, object]) -> None:
+        """Follow a refresh token that rotates."""
+        rotated = body.get("refresh_token")
+        if isinstance(rotated, str) and rotated:
+            self._refresh_token = SecretStr(rotated)
+
+
+class ClientCredentialsAuth(TokenAuth):
+    """The client-credentials grant (RFC 6749, 4.4): carriers and app-level calls."""
+
+    def grant(self) -> dict[str, str]:
+        """Name the form fields of the grant."""
+        return {"grant_type": "client_credentials"}
+
+
+def _json_object(response: httpx.Response) -> Mapping[str, object]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

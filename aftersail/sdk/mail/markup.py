@@ -1,0 +1,48 @@
+"""The text of an HTML mail, for people, phrase packs and `claim_email`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborNode
+
+_UNSEEN = frozenset({"head", "script", "style", "template", "title", "noscript", "svg"})
+_BLOCK_NAMES = (
+    "address article aside blockquote body dd div dl dt fieldset footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol"
+    " p pre section table tr ul"
+)
+_BLOCKS = frozenset(_BLOCK_NAMES.split())
+_SPACE = re.compile(r"[ \t\n\f\r]+")
+_EDGES = re.compile(r"[ \t\xa0]*\n[ \t\xa0]*")
+_GAPS = re.compile(r"\n{3,}")
+
+
+def html_to_text(html: str) -> str:
+    """Read HTML as text: one line per block, white space collapsed outside `<pre>`, scripts and styles left out."""
+    from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415 - only a mail without plain text pays for it
+
+    root = LexborHTMLParser(html).root
+    if root is None:
+        return ""
+    pieces: list[str] = []
+    waiting: list[tuple[LexborNode | None, bool]] = [(root, False)]
+    while waiting:
+        node, preformatted = waiting.pop()
+        if node is None:
+            pieces.append("\n")
+        elif node.tag == "-text":
+            text = node.text_content or ""
+            pieces.append(text if preformatted else _SPACE.sub(" ", text))
+        elif node.tag == "br":
+            pieces.append("\n")
+        elif node.tag not in _UNSEEN:
+            inside = preformatted or node.tag == "pre"
+            children: list[tuple[LexborNode | None, bool]] = [(child, inside) for child in node.iter(include_text=True)]
+            if node.tag in _BLOCKS:
+                children = [(None, False), *children, (None, False)]
+            elif node.tag in {"td", "th"}:
+                pieces.append(" ")
+            waiting.extend(reversed(children))
+    return _GAPS.sub("\n\n", _EDGES.sub("\n", "".join(pieces))).strip()

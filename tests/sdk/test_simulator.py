@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import threading
+
+import httpx
+import pytest
+
+from aftersail.sdk import Ambiguous, AuthExpired, RateLimited, Unavailable
+from aftersail.sdk.http import HttpClient
+from aftersail.sdk.testing.context import make_context
+from aftersail.sdk.testing.faults import duplicated, shuffled
+from aftersail.sdk.testing.simulator import Simulator, route
+
+
+class Counter(Simulator):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    @route("POST", "/things/{thing}/count")
+    def add(self, request, thing):
+        self.count += 1
+        return httpx.Response(200, json={"thing": thing, "count": self.count})
+
+    @route("GET", "/files/{rest:path}")
+    def file(self, request, rest):
+        return httpx.Response(200, json={"rest": rest, "items": [1, 2, 3, 4, 5]})
+
+
+@pytest.fixture
+def sim():
+    return Counter()
+
+
+@pytest.fixture(params=["in process", "over HTTP"])
+def http(request, sim):
+    if request.param == "in process":
+        client = HttpClient(make_context(transport=sim.transport()), base_url="http://sim.test", timeout=5)
+        yield client
+        client.close()
+    else:
+        with sim.serve() as url:
+            client = HttpClient(make_context(), base_url=url, timeout=5)
+            yield client
+            client.close()
+
+
+def add(http):
+    return http.json("POST", "/things/a%20b/count", operation="add", write=True)
+
+
+def test_state_and_parameters(sim, http):
+    assert add(http) == {"thing": "a b", "count": 1}
+    assert add(http)["count"] == 2
+    assert http.json("GET", "/files/a/b", operation="file")["rest"] == "a/b"
+    assert [(call.operation, call.status) for call in sim.calls] == [("add", 200), ("add", 200), ("file", 200)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "effect"),
+    [
+        ("reset_before", 0),
+        ("reset_after", 1),
+        ("timeout_before", 0),
+        ("timeout_after", 1),
+        ("error_after", 1),
+        ("garbage", 1),
+    ],
+)
+def test_faults_around_the_effect_look_alike_from_outside(sim, http, fault, effect):
+    sim.fail_next("add", fault)
+    with pytest.raises(Ambiguous):
+        add(http)
+    assert sim.count == effect
+    add(http)
+    assert sim.count == effect + 1
+
+
+def test_refused_in_process(sim):
+    http = HttpClient(make_context(transport=sim.transport()), base_url="http://sim.test")
+    sim.fail_next("/things/*", "refused")
+    with pytest.raises(Unavailable):
+        add(http)
+    assert sim.count == 0
+
+
+def test_statuses_with_headers(sim, http):
+    sim.fail_next("add", 429, headers={"Retry-After": "60"})
+    sim.fail_next("add", 401)
+    with pytest.raises(RateLimited) as caught:
+        add(http)
+    assert caught.value.retry_at is not None
+    with pytest.raises(AuthExpired):
+        add(http)
+    assert sim.count == 0
+
+
+def test_a_fault_strikes_as_often_as_planned_and_heal_forgets(sim, http):
+    sim.fail_next("add", 500, times=2)
+    for _ in range(2):
+        with pytest.raises(Ambiguous):
+            add(http)
+    assert add(http)["count"] == 1
+    sim.fail_next("add", 500)
+    sim.heal()
+    assert add(http)["count"] == 2
+
+
+def test_altered_answers(sim, http):
+    sim.alter_next("file", duplicated("items"))
+    sim.alter_next("file", shuffled("items", seed=1))
+    assert http.json("GET", "/files/x", operation="file")["items"] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    items = http.json("GET", "/files/x", operation="file")["items"]
+    assert items != [1, 2, 3, 4, 5]
+    assert sorted(items) == [1, 2, 3, 4, 5]
+
+
+def test_unknown_routes_say_so(sim, http):
+    answer = http._client.get("/nowhere")
+    assert answer.status_code == 404
+    assert "Counter has no route for GET /nowhere" in answer.text
+
+
+def test_many_threads_lose_no_call(sim):
+    with sim.serve() as url:
+
+        def work():
+            with httpx.Client(base_url=url) as client:
+                for _ in range(10):
+                    client.post("/things/x/count")
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sim.count == 80
+    assert len(sim.calls) == 80
