@@ -186,6 +186,18 @@ def test_a_calendar_changed_later_moves_no_breach():
         assert (breached.due_at, breached.breached_at) == (running.due_at, running.due_at)
 
 
+def test_a_pause_at_the_due_instant_is_in_time_and_leaves_nothing():
+    running = clock()
+    again = resume(pause(running, running.due_at), DESK, MONDAY + DAY)
+    assert (again.due_at, again.breached_at) == (MONDAY + DAY, None)
+
+
+def test_a_pause_after_the_new_due_instant_counts_for_nothing():
+    running = resume(pause(clock(9 * HOUR), MONDAY + DAY), DESK, MONDAY + DAY + 30 * MINUTE)
+    longer = Calendar.build(DESK.spec.model_copy(update={"hours": "24/7"}))
+    assert recompute(running, longer, MONDAY + DAY + HOUR).due_at == MONDAY + 9 * HOUR
+
+
 def test_reopening_late_keeps_the_breach():
     running = clock()
     again = reopen(meet(running, running.due_at + HOUR), DESK, running.due_at + DAY)
@@ -195,10 +207,12 @@ def test_reopening_late_keeps_the_breach():
 def test_pauses_count_business_days_as_whole_days():
     running = clock(3 * DAY, Basis.BUSINESS_DAYS)  # until Thursday 17:00
     assert running.due_at == MONDAY + 3 * DAY + 8 * HOUR
-    same_day = resume(pause(running, MONDAY + DAY), DESK, MONDAY + DAY + 5 * HOUR)
+    same_day = resume(pause(running, MONDAY + DAY + 2 * HOUR), DESK, MONDAY + DAY + 5 * HOUR)
     assert same_day.due_at == running.due_at
     over_a_day = resume(pause(running, MONDAY + DAY), DESK, MONDAY + 2 * DAY)
     assert over_a_day.due_at == running.due_at + DAY
+    early_and_late = resume(pause(running, MONDAY + DAY - 10 * HOUR), DESK, MONDAY + DAY + 5 * HOUR)
+    assert early_and_late.due_at == running.due_at + DAY
     last_day = pause(running, MONDAY + 3 * DAY)
     assert resume(last_day, DESK, MONDAY + 5 * DAY).due_at == MONDAY + 7 * DAY + 8 * HOUR
 

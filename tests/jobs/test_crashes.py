@@ -102,9 +102,9 @@ def test_a_worker_whose_lease_lapsed_stops_itself(engine, start, clock):
     assert not worker.running()
 
 
-def test_a_worker_whose_lease_was_taken_stops_itself(engine, start):
+def test_a_worker_whose_lease_was_taken_stops_itself(engine, start, clock):
     lost = threading.Event()
-    worker = start(lease_seconds=0.3, on_lost=lost.set)
+    worker = start(now=clock.now, lease_seconds=0.3, on_lost=lost.set)
     with engine.begin() as tx:
         tx.execute(sa.delete(worker_table))
     assert lost.wait(20)
@@ -133,10 +133,11 @@ def test_what_an_overtaken_worker_still_does_is_void(jobs, engine, start):
     assert (jobs.find("a").state, jobs.find("a").error) == (JobState.DONE, None)
 
 
-def test_a_broken_carrier_is_replaced(jobs, engine, start, monkeypatch):
+def test_a_broken_carrier_is_replaced(jobs, engine, start, monkeypatch, clock):
     """The database goes away just as the worker stops: the engine books its carrier as failed, the job goes on."""
     handler = Handler()
-    worker = start(Job("mail", "work", handler), lease_seconds=0.3)
+    # By this clock the lease never lapses; it is renewed, and broken carriers are looked for, every tenth of a second.
+    worker = start(Job("mail", "work", handler), lease_seconds=0.3, now=clock.now)
     attempt = worker._attempt
     broken = threading.Event()
 

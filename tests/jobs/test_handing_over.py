@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -10,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from aftersail.core.jobs import JobArgumentError, JobConflictError, JobState, UnknownJobError, ledger
-from aftersail.core.jobs.dbos_jobs import DbosJobs
+from aftersail.core.jobs.dbos_jobs import DbosJobs, ensure_engine_tables
 from aftersail.core.jobs.tables import create_all
-from aftersail.core.store.engine import open_engine
+from aftersail.core.store.engine import is_sqlite, open_engine
+from tests.jobs.conftest import until
 
 
 def hand_over(jobs, engine, job_id="a", **changes):
@@ -109,19 +109,18 @@ def test_a_carrier_from_before_a_new_hand_over_is_void(jobs, engine):
 
 
 @pytest.mark.slow
-def test_processes_that_open_an_empty_database_together_can_all_hand_over(databases):
+def test_a_half_built_database_is_waited_for(databases):
+    """A process that opens the database while another creates the engine's tables can hand over."""
     engine = open_engine(databases.fresh(), durable=False)
     create_all(engine)
-    together = threading.Barrier(4)
-
-    def open_and_hand_over(job_id):
-        together.wait()
+    schema = None if is_sqlite(engine) else "dbos"
+    with ThreadPoolExecutor(1) as other:
+        creating = other.submit(ensure_engine_tables, engine)
+        until(lambda: sa.inspect(engine).has_table("dbos_migrations", schema=schema))
         jobs = DbosJobs(engine)
-        with engine.begin() as tx:
-            return jobs.enqueue(tx, "mail", queue="work", job_id=job_id, args={})
-
-    with ThreadPoolExecutor(4) as threads:
-        assert list(threads.map(open_and_hand_over, "abcd")) == [True] * 4
+        assert hand_over(jobs, engine) is True
+        creating.result()
+    jobs.close()
     engine.dispose()
 
 

@@ -43,6 +43,7 @@ def mistakes(condition: object) -> list[tuple[tuple[str | int, ...], ConditionEr
         ("!order.lines == 2", 0, "! stands before", "parentheses"),
         ("", 0, "empty", "order.total < 20"),
         ("x" * (MAX_LENGTH + 1), 0, "characters", "split"),
+        ("!" * 1000 + "order.known", 21, "too deeply", ""),
         ("(" * 40 + "order.known" + ")" * 40, 21, "too deeply", ""),
     ],
 )

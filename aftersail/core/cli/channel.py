@@ -44,7 +44,7 @@ def list_channels(ctx: click.Context, as_json: bool) -> None:
         with reading(app.engine).connect() as conn:
             query = sa.select(tables.channel).where(tables.channel.c.active).order_by(tables.channel.c.id)
             rows = [dict(row._mapping) for row in conn.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
-    print_rows(rows, _COLUMNS, as_json=as_json, empty="no channels; aftersail channel add")
+    print_rows(rows, _COLUMNS, as_json=as_json, empty="no channels; aftersail channel add", wide="Needs attention")
 
 
 @channel.command()

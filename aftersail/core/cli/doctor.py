@@ -24,7 +24,7 @@ def doctor(ctx: click.Context, accounts: bool, as_json: bool) -> None:
     with open_app(ctx, check_schema=False) as app:
         rows = list(_checks(app, accounts=accounts))
     columns = {"what": "What", "ok": "Well", "detail": "Detail"}
-    print_rows(rows, columns, as_json=as_json, empty="")
+    print_rows(rows, columns, as_json=as_json, empty="", wide="Detail")
     if not all(row["ok"] for row in rows):
         ctx.exit(1)
 

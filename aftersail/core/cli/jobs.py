@@ -38,7 +38,7 @@ def list_jobs(ctx: click.Context, state: tuple[str, ...], limit: int, as_json: b
 
     with open_app(ctx) as app:
         found = app.jobs.list(states=[JobState(name) for name in state] or None, limit=limit)
-    print_rows([asdict(job) for job in found], _COLUMNS, as_json=as_json, empty="no jobs")
+    print_rows([asdict(job) for job in found], _COLUMNS, as_json=as_json, empty="no jobs", wide="Error")
 
 
 @jobs.command()

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
+_PIPE_WIDTH = 200
+
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 
@@ -33,8 +35,13 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, empty: str) -> None:
-    """Print rows: all of them as JSON, or the named columns (key → heading) as a table."""
+def print_rows(
+    rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, empty: str, wide: str = ""
+) -> None:
+    """Print rows: all of them as JSON, or the named columns (key → heading) as a table.
+
+    The column with the heading `wide` may take several lines; the others are cut where the terminal ends.
+    """
     if as_json:
         print_json([dict(row) for row in rows])
         return
@@ -46,10 +53,12 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *,
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in columns.values():
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=heading != wide, overflow="ellipsis")
     for row in rows:
         table.add_row(*(show(row.get(key)) for key in columns))
-    Console(file=sys.stdout, highlight=False).print(table)
+    # A pipe has no width of its own; cutting lines there would hide values from grep.
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    Console(file=sys.stdout, highlight=False, width=width).print(table)
 
 
 def show(value: object) -> str:

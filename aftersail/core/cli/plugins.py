@@ -34,7 +34,7 @@ def list_plugins(ctx: click.Context, as_json: bool) -> None:
     from dataclasses import asdict
 
     rows = [asdict(report) for report in _host(ctx).reports]
-    print_rows(rows, _COLUMNS, as_json=as_json, empty="no plugins; pip install aftersail-email")
+    print_rows(rows, _COLUMNS, as_json=as_json, empty="no plugins; pip install aftersail-email", wide="Cause")
 
 
 @plugins.command()
@@ -48,7 +48,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 
     reports = _host(ctx).reports
     rows = [asdict(report) for report in reports]
-    print_rows(rows, _DOCTOR, as_json=as_json, empty="no plugins; pip install aftersail-email")
+    print_rows(rows, _DOCTOR, as_json=as_json, empty="no plugins; pip install aftersail-email", wide="Cause")
     if any(report.state is PluginState.FAILED for report in reports):
         ctx.exit(1)
 

@@ -40,7 +40,7 @@ def list_refunds(ctx: click.Context, state: tuple[str, ...], as_json: bool) -> N
         rows = refund_rows(conn, states=state)
     if not as_json:
         rows = [row | {"key": row["key"][:8]} for row in rows]
-    print_rows(rows, _COLUMNS, as_json=as_json, empty="no refunds")
+    print_rows(rows, _COLUMNS, as_json=as_json, empty="no refunds", wide="Why")
 
 
 @refund.command()

@@ -9,17 +9,17 @@ import rich_click as click
 from aftersail.core.cli.output import json_option, print_json, print_rows
 
 _INBOX: Final = {
-    "id": "Ticket",
-    "buyer": "Buyer",
-    "subject": "Subject",
-    "channel": "Channel",
-    "language": "Lang",
-    "reason": "Reason",
-    "tier": "Tier",
+    "id": "No",
     "due_at": "Due",
     "due_source": "Source",
+    "tier": "Tier",
+    "reason": "Reason",
     "state": "State",
     "tasks": "To do",
+    "language": "Lang",
+    "channel": "Channel",
+    "buyer": "Buyer",
+    "subject": "Subject",
 }
 
 

@@ -15,12 +15,14 @@ from aftersail.core.desk.templates import TemplateError, render
 from aftersail.core.desk.tickets import get_ticket, update_ticket
 from aftersail.core.policy import AskPerson, Decision, Flag, Pack, PlannedRefund, PlannedReply, Tag, decide
 from aftersail.core.remedies.plan import AUTOMATION, plan_case_decision, plan_refund, plan_reply, remedy_key
-from aftersail.core.remedies.tasks import open_task
+from aftersail.core.remedies.tasks import close_answered, open_task
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
 
 ACKNOWLEDGEMENT: Final = "acknowledge"
 """The template of a mere receipt, which stops no clock."""
+
+_DECIDE: Final = "decide"
 
 
 def judge(unit: Unit, services: Services, ticket_id: int, *, first: bool, message_at: Any = None) -> Decision:
@@ -59,6 +61,8 @@ def judge(unit: Unit, services: Services, ticket_id: int, *, first: bool, messag
 def _plan(unit: Unit, services: Services, ticket: Any, pack: Pack, decision: Decision) -> None:
     """Plan the decision's actions. An answer that belongs to a refund leaves once the refund is settled."""
     refunds = {action.rule: action for action in decision.actions if isinstance(action, PlannedRefund)}
+    asked = [action.why for action in decision.actions if isinstance(action, AskPerson) and action.proposed is None]
+    close_answered(unit, ticket.id, _DECIDE, asked)
     keys = {rule: _plan_refund(unit, services, ticket, action, None) for rule, action in refunds.items()}
     for action in decision.actions:
         if isinstance(action, PlannedReply):
@@ -69,7 +73,7 @@ def _plan(unit: Unit, services: Services, ticket: Any, pack: Pack, decision: Dec
             for reply in _replies_of(pack, action.proposed.rule):
                 _plan_reply(unit, services, ticket, pack, reply, action.proposed, key)
         elif isinstance(action, AskPerson):
-            open_task(unit, ticket.id, "decide", action.why, link=_link(unit, ticket))
+            open_task(unit, ticket.id, _DECIDE, action.why, link=_link(unit, ticket))
         elif isinstance(action, Flag | Tag):
             unit.record("flagged", ticket.channel, ticket.id, rule=action.rule, flag=action.name)
 

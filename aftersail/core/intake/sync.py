@@ -144,8 +144,8 @@ class Intake:
                     skipped=list(page.skipped),
                 )
         report.pages += 1
-        report.new[stream] = report.new.get(stream, 0) + new
-        report.revised[stream] = report.revised.get(stream, 0) + revised
+        report.new[stream.value] = report.new.get(stream.value, 0) + new
+        report.revised[stream.value] = report.revised.get(stream.value, 0) + revised
         report.skipped.extend(page.skipped)
 
     def _store_items(

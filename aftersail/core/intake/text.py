@@ -81,21 +81,19 @@ def cut_quotes(text: str) -> str:
 
 
 def _first_quoted(lines: list[str]) -> int:
-    for index, line in enumerate(lines):
-        if not _QUOTED.match(line):
-            continue
-        above = [i for i in range(max(0, index - _ATTRIBUTION_LINES - 1), index) if lines[i].strip()]
-        for start in above:
-            block = " ".join(lines[start:index])
-            if _ADDRESS.search(block) and _DIGIT.search(block) and _starts_attribution(lines, start):
-                return start
-        return index
-    return len(lines)
-
-
-def _starts_attribution(lines: list[str], start: int) -> bool:
-    """An attribution stands alone: a blank line or nothing is above it."""
-    return start == 0 or not lines[start - 1].strip()
+    first = next((index for index, line in enumerate(lines) if _QUOTED.match(line)), len(lines))
+    if first == len(lines):
+        return first
+    above = first - 1
+    while above >= 0 and not lines[above].strip():
+        above -= 1
+    for start in range(above, max(-1, above - _ATTRIBUTION_LINES), -1):
+        if not lines[start].strip():
+            break
+        block = " ".join(lines[start : above + 1])
+        if _ADDRESS.search(block) and _DIGIT.search(block):
+            return start
+    return first
 
 
 def _first_header(lines: list[str]) -> int:

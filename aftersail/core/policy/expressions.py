@@ -7,13 +7,10 @@ true as soon as one part is (Kleene's logic); what stays open in between is "can
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-from pydantic import Field
-
-from aftersail.core.contract import Record
 from aftersail.core.policy.engines import Engine, EngineError, EngineValue
 from aftersail.core.policy.syntax import MAX_DEPTH, RELATIONS, ConditionError, Token, check_clause, tokens_of
 
@@ -29,8 +26,9 @@ class Outcome(StrEnum):
     UNKNOWN = "cannot tell"
 
 
-class ClauseResult(Record):
-    """One clause as it came out.
+@dataclass(frozen=True, slots=True)
+class ClauseResult:
+    """One clause as it came out. No `Record`, since a decision makes hundreds of them.
 
     Attributes:
         text: the clause as written.
@@ -40,11 +38,11 @@ class ClauseResult(Record):
 
     text: str
     outcome: Outcome
-    values: dict[str, str] = Field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
     because: str = ""
 
 
-class Finding(Record):
+class Finding(NamedTuple):
     """How a condition came out, and the clauses that made it so."""
 
     outcome: Outcome
@@ -162,8 +160,8 @@ class View:
                 return finding
             (unclear if finding.outcome is Outcome.UNKNOWN else seen).extend(finding.clauses)
         if unclear:
-            return Finding.model_construct(outcome=Outcome.UNKNOWN, clauses=tuple(unclear))
-        return Finding.model_construct(outcome=otherwise, clauses=tuple(seen))
+            return Finding(outcome=Outcome.UNKNOWN, clauses=tuple(unclear))
+        return Finding(outcome=otherwise, clauses=tuple(seen))
 
     def _ask(self, clause: Ask) -> Finding:
         absent = [name for name in clause.facts if name not in self._values]
@@ -179,9 +177,7 @@ class View:
 
 
 def _finding(text: str, outcome: Outcome, values: dict[str, str], because: str = "") -> Finding:
-    # Built without validation: these are our own values, and a decision makes hundreds of them.
-    clause = ClauseResult.model_construct(text=text, outcome=outcome, values=values, because=because)
-    return Finding.model_construct(outcome=outcome, clauses=(clause,))
+    return Finding(outcome, (ClauseResult(text, outcome, values, because),))
 
 
 _FLIPPED = {Outcome.HOLDS: Outcome.FAILS, Outcome.FAILS: Outcome.HOLDS, Outcome.UNKNOWN: Outcome.UNKNOWN}
@@ -189,10 +185,9 @@ _FLIPPED = {Outcome.HOLDS: Outcome.FAILS, Outcome.FAILS: Outcome.HOLDS, Outcome.
 
 def _opposite(finding: Finding) -> Finding:
     clauses = tuple(
-        clause.model_copy(update={"text": f"!({clause.text})", "outcome": _FLIPPED[clause.outcome]})
-        for clause in finding.clauses
+        replace(clause, text=f"!({clause.text})", outcome=_FLIPPED[clause.outcome]) for clause in finding.clauses
     )
-    return Finding.model_construct(outcome=_FLIPPED[finding.outcome], clauses=clauses)
+    return Finding(outcome=_FLIPPED[finding.outcome], clauses=clauses)
 
 
 def _node(raw: object, engine: Engine, report: Report, path: Path) -> Condition:

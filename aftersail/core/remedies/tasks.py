@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from aftersail.core.store import tables
@@ -14,11 +16,18 @@ def open_task(
 ) -> bool:
     """Open a task once; the same task again on the same ticket is no news."""
     row = {"ticket": ticket, "kind": kind, "why": why, "remedy": remedy, "link": link, "opened_at": unit.now}
-    new = insert_once(unit.conn, tables.task, row, key=["ticket", "kind", "why"])
+    new = insert_once(unit.conn, tables.task, row, key=["ticket", "kind", "why"]) or _reopen(unit, ticket, kind, why)
     if new:
         channel = unit.conn.scalar(sa.select(tables.ticket.c.channel).where(tables.ticket.c.id == ticket))
         unit.record("task_opened", channel or "", ticket, task=kind, why=why, link=link)
     return new
+
+
+def _reopen(unit: Unit, ticket: int, kind: str, why: str) -> bool:
+    """Ask again what only a newer decision had made needless; what a person has closed stays closed."""
+    table = tables.task
+    same = (table.c.ticket == ticket, table.c.kind == kind, table.c.why == why, table.c.closed_by == "aftersail")
+    return unit.conn.execute(sa.update(table).where(*same).values(closed_at=None, closed_by=None)).rowcount == 1
 
 
 def close_tasks(unit: Unit, remedy: str, actor: str) -> None:
@@ -26,3 +35,10 @@ def close_tasks(unit: Unit, remedy: str, actor: str) -> None:
     table = tables.task
     done = sa.update(table).where(table.c.remedy == remedy, table.c.closed_at.is_(None))
     unit.conn.execute(done.values(closed_at=unit.now, closed_by=actor))
+
+
+def close_answered(unit: Unit, ticket: int, kind: str, still: Sequence[str]) -> None:
+    """Close questions of one kind that a newer decision does not ask any more."""
+    table = tables.task
+    stale = sa.update(table).where(table.c.ticket == ticket, table.c.kind == kind, table.c.closed_at.is_(None))
+    unit.conn.execute(stale.where(table.c.why.not_in(still)).values(closed_at=unit.now, closed_by="aftersail"))

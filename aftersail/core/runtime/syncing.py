@@ -54,7 +54,7 @@ def run_sync(app: App, channel: str) -> None:
     except SYNC_ERRORS:
         return
     if any(report.new.values()) or any(report.revised.values()):
-        _log.info("synced", channel=channel, pages=report.pages, new=report.new, revised=report.revised)
+        _log.info("synced", channel=channel, pages=report.pages, new=dict(report.new), revised=dict(report.revised))
 
 
 def _succeeded(app: App, channel: str) -> None:

@@ -24,6 +24,7 @@ BATCH: Final = 40
 """Parcels asked for at once: 17TRACK takes 40 numbers a call (its API documentation, checked 2026-11-22)."""
 
 _AGAIN: Final = timedelta(hours=6)
+_NEWS_SOON: Final = timedelta(minutes=15)
 _UNKNOWN_AGAIN: Final = timedelta(hours=24)
 _FAILED_AGAIN: Final = timedelta(minutes=15)
 _OVER: Final = frozenset({TrackingStatus.DELIVERED, TrackingStatus.RETURNED})
@@ -108,10 +109,11 @@ def _judge_again(app: App, unit: Unit, orders_id: int) -> None:
 
 def _values(tracking: Tracking, now: datetime) -> dict[str, Any]:
     over = tracking.status in _OVER
+    again = _AGAIN if tracking.events else _NEWS_SOON
     return {
         "status": tracking.status,
         "events": [event.model_dump(mode="json") for event in tracking.events],
         "moved_at": tracking.events[-1].at if tracking.events else None,
         "link": tracking.link,
-        "due_at": None if over else now + _AGAIN,
+        "due_at": None if over else now + again,
     }

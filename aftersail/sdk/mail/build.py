@@ -87,13 +87,13 @@ def build_mail(
     references = trim_references([*(item for value in refs.references for item in message_ids(value)), *answered])
     if references:
         mail["References"] = " ".join(references)
-    if reply.language:
-        mail["Content-Language"] = reply.language
     if ticket:
         mail["X-Aftersail-Ticket"] = header_text(ticket)
     if automatic:
         mail["Auto-Submitted"] = "auto-replied"
     mail.set_content(reply.text)
+    if reply.language:
+        mail["Content-Language"] = header_text(reply.language)
     for attachment in reply.attachments:
         _attach(mail, attachment)
     return mail

@@ -72,12 +72,16 @@ def _report_type(root: MimePart) -> str:
         return ""
 
 
-def _failures(content: bytes) -> tuple[bool, tuple[str, ...]]:
+def _failures(content: bytes, author: str | None) -> tuple[bool, tuple[str, ...]]:
     """Ask the bounce detectors: is it a mere delay, and which recipients failed for good."""
     from flufl.bounce import all_failures  # noqa: PLC0415 - loads eighteen detectors; few mails are bounces
 
+    report = message_from_bytes(content, policy=policy.compat32)
+    if author is None:  # a detector trips over a report without an author, and fills the log with it
+        del report["from"]
+        report["From"] = "mailer-daemon@unknown.invalid"
     try:
-        temporary, permanent = all_failures(message_from_bytes(content, policy=policy.compat32))
+        temporary, permanent = all_failures(report)
     except Exception:  # noqa: BLE001 - a detector that trips over a broken report has found nothing
         return False, ()
     failed = sorted(decode_text(address, None) for address in permanent)
@@ -110,7 +114,7 @@ def judge(root: MimePart, content: bytes, author: str | None) -> Verdict:
     if not suspect and local == "postmaster":
         suspect = is_automatic(root)
     if suspect:
-        delayed, failed = _failures(content)
+        delayed, failed = _failures(content, author)
         if failed or (not delayed and report != "delivery-status"):
             return Verdict(MessageKind.BOUNCE, failed, _original_id(root))
         return Verdict(MessageKind.AUTO_REPLY, (), _original_id(root))

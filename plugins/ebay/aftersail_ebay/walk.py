@@ -159,7 +159,7 @@ class Walk(Generic[ItemT]):
             known = [index for index, entry in enumerate(before) if self._mark(entry) in self.position.marks]
             if known:
                 before = before[known[0] :]
-            else:
+            elif self.position.restarts < _RESTARTS:
                 self.position, before = self.position.started_over(), ()
         listing = self.source.page(self.position, self.position.offset)
         seen = {*self.position.marks, *self.position.done}

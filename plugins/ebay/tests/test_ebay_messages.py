@@ -25,7 +25,7 @@ from aftersail_ebay.settings import EbaySettings
 
 def walk(connector, hook, cursor, *, limit, between=lambda: None):
     items = []
-    while True:
+    for _ in range(300):
         page = getattr(connector, hook)(cursor=cursor, limit=limit)
         assert len(page.items) <= limit
         items += page.items
@@ -33,6 +33,7 @@ def walk(connector, hook, cursor, *, limit, between=lambda: None):
         if not page.more:
             return items, cursor
         between()
+    raise AssertionError("the walk does not end")
 
 
 def test_a_conversation_comes_with_both_sides_its_item_and_where_to_answer(simulator, connect, clock):

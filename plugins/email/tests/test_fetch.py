@@ -19,7 +19,9 @@ from aftersail.sdk import (
 from .conftest import NOW, SECRET
 
 
-def mail(number: int, text: str = "Where is my parcel?", headers: str = "", author: str = "anna@buyer.example") -> bytes:
+def mail(
+    number: int, text: str = "Where is my parcel?", headers: str = "", author: str = "anna@buyer.example"
+) -> bytes:
     return (
         f"From: Anna <{author}>\r\nTo: help@shop.example\r\nSubject: Order {number}\r\n"
         f"Message-ID: <m{number}@buyer.example>\r\nDate: Sun, 22 Nov 2026 10:30:00 +0000\r\n{headers}\r\n{text}\r\n"
@@ -41,7 +43,11 @@ def test_a_mail_becomes_a_message_with_its_raw_bytes(box):
     box.deliver(mail(1))
     page = box.connector().fetch_messages(None, 10)
     (message,) = page.items
-    assert (message.external_id, message.subject, message.text) == ("<m1@buyer.example>", "Order 1", "Where is my parcel?")
+    assert (message.external_id, message.subject, message.text) == (
+        "<m1@buyer.example>",
+        "Order 1",
+        "Where is my parcel?",
+    )
     assert (message.direction, message.kind) == (Direction.INBOUND, MessageKind.MESSAGE)
     assert message.reply_to == "anna@buyer.example"
     assert message.sent_at == NOW - timedelta(hours=1, minutes=30)
@@ -136,7 +142,9 @@ def test_a_ten_megabyte_mail(box):
     box.deliver(
         b"From: a@buyer.example\r\nMessage-ID: <big@buyer.example>\r\nMIME-Version: 1.0\r\n"
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nsee the film\r\n--b\r\n"
-        b'Content-Type: video/mp4; name="film.mp4"\r\nContent-Transfer-Encoding: base64\r\n\r\n' + blob + b"\r\n--b--\r\n"
+        b'Content-Type: video/mp4; name="film.mp4"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+        + blob
+        + b"\r\n--b--\r\n"
     )
     box.deliver(mail(2))
     items, _, _ = read_all(box.connector())
@@ -148,7 +156,8 @@ def test_a_ten_megabyte_mail(box):
 
 def test_broken_charset_and_missing_message_id_lose_nothing(box):
     box.deliver(
-        b"From: J\xfcrgen <j@buyer.example>\r\nSubject: Gr\xf6\xdfe\r\nContent-Type: text/plain; charset=x-unknown\r\n\r\n"
+        b"From: J\xfcrgen <j@buyer.example>\r\nSubject: Gr\xf6\xdfe\r\n"
+        b"Content-Type: text/plain; charset=x-unknown\r\n\r\n"
         b"Die Gr\xf6\xdfe passt nicht, ich m\xf6chte zur\xfcckgeben.\r\n"
     )
     (message,) = box.connector().fetch_messages(None, 10).items
@@ -223,10 +232,7 @@ def test_a_wrong_password_is_named_without_the_secret(box):
 
 
 def test_a_password_beyond_ascii_can_log_in(simulator, plain):
-    from .conftest import Box
-
     simulator.change_password("pässwörd")
-    box = Box(simulator, simulator.imap_port, simulator.address, "pymap")
     assert plain.connector(imap_password="pässwörd").fetch_messages(None, 10).items == ()
 
 

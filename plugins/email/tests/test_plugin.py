@@ -16,7 +16,9 @@ def test_every_setting_has_a_title_and_a_description_and_passwords_are_secrets()
     for name, field in EmailSettings.model_fields.items():
         assert field.title, name
         assert field.description, name
-        assert ("password" in name) == (SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))), name
+        assert ("password" in name) == (SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))), (
+            name
+        )
 
 
 def test_closing_twice_does_no_harm(plain):

@@ -92,7 +92,7 @@ def test_a_failing_copy_does_not_fail_the_answer(simulator, plain, caplog):
 
 def test_a_refused_recipient_is_invalid_and_nothing_left(simulator, plain):
     simulator.refused_recipients.add("anna@buyer.example")
-    with pytest.raises(Invalid, match="anna@buyer.example.*No such user"):
+    with pytest.raises(Invalid, match=r"anna@buyer\.example.*No such user"):
         plain.connector().post_reply(REPLY)
     assert simulator.sent == []
 

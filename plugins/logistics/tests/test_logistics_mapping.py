@@ -58,9 +58,11 @@ def test_events_come_in_order_without_repeats_and_without_those_nobody_can_place
     early = {"time_utc": "2026-10-01T08:00:00Z", "description": "Sent", "sub_status": "InTransit_PickedUp"}
     zoneless = {"time_iso": "2026-10-03T08:00:00", "time_raw": {"date": "2026-10-03"}, "description": "Somewhere"}
     answer = events(late, early, zoneless)
-    answer["track_info"]["tracking"]["providers"].append({"events": [late]})
+    first = {"time_utc": "2026-09-30T08:00:00Z", "description": "Ordered", "sub_status": "InfoReceived"}
+    answer["track_info"]["tracking"]["providers"].append({"events": [late, first]})
     tracking = to_tracking(PARCEL, [answer])
     assert [(event.at, event.description, event.status) for event in tracking.events] == [
+        (datetime(2026, 9, 30, 8, tzinfo=UTC), "Ordered", TrackingStatus.REGISTERED),
         (datetime(2026, 10, 1, 8, tzinfo=UTC), "Sent", TrackingStatus.IN_TRANSIT),
         (datetime(2026, 10, 1, 23, tzinfo=UTC), "Arrived", TrackingStatus.IN_TRANSIT),
     ]

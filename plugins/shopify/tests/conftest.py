@@ -35,7 +35,7 @@ def settings():
 
 @pytest.fixture
 def shop(sim, clock, settings):
-    """A connector on the simulator, with the helpers most tests need."""
+    """A connector on the simulator, and what most tests ask of it."""
 
     def connect(chosen=None, transport=None):
         context = make_context("shop", transport=transport or sim.transport(), clock=clock)
