@@ -9,12 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 import sqlalchemy as sa
-from starlette.testclient import TestClient
 
 from aftersail.core.web.app import create_app
 from aftersail.core.web.listen import Address, ListenError, parse_listen
 from aftersail.core.web.server import serve
-from tests.web.conftest import LOCAL, make_app
+from tests.web.conftest import LOCAL, TestClient, make_app
 
 
 @pytest.mark.parametrize(

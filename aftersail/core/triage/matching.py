@@ -14,19 +14,24 @@ from aftersail.core.triage.grammar import Rule, weigh
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """A phrase that stands in a text: the pack's section, the phrase as the pack writes it, its weight."""
+    """A phrase that stands in a text: the pack's section, the words of the text that matched, the weight."""
 
     section: str
-    phrase: str
+    words: str
     weight: float
 
 
 @dataclass
 class _Found:
-    """Where a rule's parts stand in one sentence: covered positions, and per part the longest literal that matched."""
+    """Where a rule's parts stand in one sentence: covered positions, and per part the longest literal and its span."""
 
     covered: set[int] = field(default_factory=set)
-    literals: dict[int, str] = field(default_factory=dict)
+    longest: dict[int, tuple[str, range]] = field(default_factory=dict)
+
+    def add(self, part: int, literal: str, span: range) -> None:
+        self.covered.update(span)
+        if part not in self.longest or len(literal) > len(self.longest[part][0]):
+            self.longest[part] = literal, span
 
 
 class PhrasePack:
@@ -53,33 +58,26 @@ class PhrasePack:
 
     def find(self, text: str) -> tuple[Hit, ...]:
         """Every phrase of the text, each once, in the order of the pack."""
-        best: dict[int, float] = {}
+        best: dict[int, Hit] = {}
         for sentence in sentences(text):
-            for number, weight in self._find_in(sentence):
-                best[number] = max(weight, best.get(number, 0.0))
-        return tuple(
-            Hit(section=self._rules[number].section, phrase=self._rules[number].phrase, weight=best[number])
-            for number in sorted(best)
-        )
+            for number, hit in self._find_in(sentence):
+                if number not in best or hit.weight > best[number].weight:
+                    best[number] = hit
+        return tuple(best[number] for number in sorted(best))
 
-    def _find_in(self, sentence: str) -> list[tuple[int, float]]:
-        folded = fold(sentence, self.language)
-        if self._empty or not folded:
+    def _find_in(self, sentence: str) -> list[tuple[int, Hit]]:
+        folded, origins = _align(sentence, self.language)
+        if self._empty or not folded.strip():
             return []
-        padded = folded if self.language in UNSPACED else f" {folded} "
         found: dict[int, _Found] = defaultdict(_Found)
-        for end, (literal, owners) in self._automaton.iter(padded):
+        for end, (literal, owners) in self._automaton.iter(folded):
             begin = end + 1 - len(literal)
-            covered = range(begin + literal.startswith(" "), end + 1 - literal.endswith(" "))
+            span = range(begin + literal.startswith(" "), end + 1 - literal.endswith(" "))
             for number, part in owners:
-                rule = found[number]
-                rule.covered.update(covered)
-                rule.literals[part] = max(literal, rule.literals.get(part, ""), key=lambda item: (len(item), item))
-        whole = {
-            number: rule for number, rule in found.items() if len(rule.literals) == len(self._rules[number].parts)
-        }
+                found[number].add(part, literal, span)
+        whole = {number: rule for number, rule in found.items() if len(rule.longest) == len(self._rules[number].parts)}
         return [
-            (number, self._weight(number, rule))
+            (number, self._hit(number, rule, folded, origins))
             for number, rule in whole.items()
             if self._rules[number].section != "ignore" and not self._silenced(number, rule, whole)
         ]
@@ -93,6 +91,43 @@ class PhrasePack:
                 return True
         return False
 
-    def _weight(self, number: int, rule: _Found) -> float:
+    def _hit(self, number: int, rule: _Found, folded: str, origins: list[str]) -> Hit:
+        literals = tuple(literal for literal, _ in rule.longest.values())
         fixed = self._rules[number].weight
-        return weigh(tuple(rule.literals.values()), self.language) if fixed is None else fixed
+        return Hit(
+            section=self._rules[number].section,
+            words=_quote(folded, origins, sorted({place for _, span in rule.longest.values() for place in span})),
+            weight=weigh(literals, self.language) if fixed is None else fixed,
+        )
+
+
+def _align(sentence: str, language: str) -> tuple[str, list[str]]:
+    """The folded sentence, with a space at either end where words have boundaries, and its words as they were written.
+
+    The n-th written word stands behind the n-th space. Unspaced languages have no words to tell apart.
+    """
+    if language in UNSPACED:
+        return fold(sentence, language), []
+    origins: list[str] = []
+    words: list[str] = []
+    for origin in sentence.split():
+        for word in fold(origin, language).split():
+            words.append(word)
+            origins.append(origin)
+    return f" {' '.join(words)} ", origins
+
+
+def _quote(folded: str, origins: list[str], places: list[int]) -> str:
+    """What stands at these places, as the buyer wrote it; gaps become an ellipsis."""
+    if not origins:
+        runs = [place for place in places if place - 1 not in places]
+        return "".join((" … " if place in runs[1:] else "") + folded[place] for place in places)
+    numbers = sorted({folded.count(" ", 0, place) - 1 for place in places if folded[place] != " "})
+    quoted: list[str] = []
+    for before, number in zip([numbers[0] - 1, *numbers], numbers, strict=False):
+        word = _EDGES.sub("", origins[number])[:_LONGEST_WORD]
+        if before < number - 1:
+            quoted.append("…")
+        if not quoted or origins[before] is not origins[number]:
+            quoted.append(word or origins[number])
+    return " ".join(quoted)

@@ -37,9 +37,6 @@ class SmtpSession:
     def __enter__(self) -> Self:
         try:
             self._server = self._connect()
-        except ssl.SSLCertVerificationError as error:
-            fix = "use the host name the certificate is for"
-            raise Unavailable(f"{self._where}: the certificate is refused ({error.verify_message}); {fix}") from error
         except (OSError, smtplib.SMTPException) as error:
             raise self._unreachable(error) from error
         try:
@@ -57,6 +54,9 @@ class SmtpSession:
         self._server.close()
 
     def _unreachable(self, error: Exception) -> Unavailable:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            fix = "use the host name the certificate is for"
+            return Unavailable(f"{self._where}: the certificate is refused ({error.verify_message}); {fix}")
         why = str(error) or type(error).__name__
         return Unavailable(f"{self._where} cannot be reached: {why}; check host, port and security")
 

@@ -96,8 +96,24 @@ def dovecot_box(dovecot: int, simulator: MailSimulator, request) -> Box:
 
 
 @pytest.fixture(scope="session")
-def dovecot() -> Iterator[int]:
-    """Dovecot on loopback, as the current user, with any user name and one password."""
+def certificate(tmp_path_factory) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1, and its key."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("openssl is not installed; it makes the certificate of the TLS tests")
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    subprocess.run(
+        [program, "req", *kind, *subject, "-out", str(cert), "-keyout", str(key)], check=True, capture_output=True
+    )
+    return cert, key
+
+
+@pytest.fixture(scope="session")
+def dovecot(certificate) -> Iterator[int]:
+    """Dovecot on loopback, as the current user, with any user name and one password; TLS on the next port."""
     program = shutil.which("dovecot") or shutil.which("dovecot", path="/usr/sbin:/usr/local/sbin")
     if program is None:
         pytest.skip("dovecot is not installed; apt-get install dovecot-imapd")
@@ -105,11 +121,9 @@ def dovecot() -> Iterator[int]:
     owner = _owner()
     folder.chmod(0o755)
     os.chown(folder, owner.pw_uid, owner.pw_gid)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _two_free_ports()
     config = folder / "dovecot.conf"
-    config.write_text(_config(folder, port, owner))
+    config.write_text(_config(folder, port, owner, certificate))
     with (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen([program, "-F", "-c", str(config)], stdout=subprocess.DEVNULL, stderr=stderr)
     try:
@@ -121,12 +135,24 @@ def dovecot() -> Iterator[int]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _two_free_ports() -> int:
+    while True:
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+            try:
+                two.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
 def _owner() -> pwd.struct_passwd:
     """Who holds the mail: the current user, but for root, whom Dovecot refuses."""
     return pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
 
 
-def _config(folder: Path, port: int, owner: pwd.struct_passwd) -> str:
+def _config(folder: Path, port: int, owner: pwd.struct_passwd, certificate: tuple[Path, Path]) -> str:
     login, internal = ("dovenull", "dovecot") if os.getuid() == 0 else (owner.pw_name, owner.pw_name)
     group = grp.getgrgid(pwd.getpwnam(internal).pw_gid).gr_name
     return f"""
@@ -135,7 +161,9 @@ state_dir = {folder}/state
 log_path = {folder}/log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+ssl = yes
+ssl_cert = <{certificate[0]}
+ssl_key = <{certificate[1]}
 disable_plaintext_auth = no
 first_valid_uid = 0
 first_valid_gid = 0
@@ -160,7 +188,8 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {port + 1}
+    ssl = yes
   }}
 }}
 service anvil {{

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import imaplib
 import json
 from datetime import timedelta
 
@@ -245,3 +246,37 @@ def test_a_missing_folder_names_those_there_are(box):
     box.make_folder("Support")
     with pytest.raises(Invalid, match=r"no folder 'Nowhere'; it has: .*Support"):
         box.connector(folder="Nowhere").fetch_messages(None, 10)
+
+
+def test_one_mail_the_server_cannot_read_blocks_no_other(box, monkeypatch):
+    for number in range(4):
+        box.deliver(mail(number))
+    connector = box.connector()
+    with box.open() as view:
+        view.folder.set("INBOX", readonly=True)
+        bad = view.uids("ALL", charset=None)[2]
+    honest = imaplib.IMAP4.uid
+
+    def uid(self, command, *args):
+        if command == "FETCH" and bad in args[0].split(",") and "BODY" in args[1]:
+            return "NO", [b"[SERVERBUG] internal error"]
+        return honest(self, command, *args)
+
+    monkeypatch.setattr(imaplib.IMAP4, "uid", uid)
+    items, cursor, skipped = read_all(connector)
+    assert [item.external_id for item in items] == [f"<m{number}@buyer.example>" for number in (0, 1, 3)]
+    assert len(skipped) == 1
+    assert f"UID {bad}" in skipped[0]
+    assert connector.fetch_messages(cursor, 10).items == ()
+
+
+def test_a_mail_over_the_cap_is_read_in_its_beginning_and_said_so(box, monkeypatch):
+    monkeypatch.setattr("aftersail_email.imap.MAIL_CAP", 1000)
+    box.deliver(mail(1, text="begin " + "x" * 5000))
+    box.deliver(mail(2))
+    items, _, skipped = read_all(box.connector())
+    assert [item.external_id for item in items] == ["<m1@buyer.example>", "<m2@buyer.example>"]
+    assert items[0].text.startswith("begin xxx")
+    assert len(items[0].raw_mail.content) == 1000
+    assert len(skipped) == 1
+    assert "its first 1000 were read" in skipped[0]
