@@ -58,6 +58,10 @@ def test_a_subdomain_of_the_signer_is_aligned():
     assert judged(f"{HOST}; dkim=pass header.d=amazon.example", author="From: a@marketplace.amazon.example") is PASS
 
 
+def test_a_name_that_only_ends_alike_is_not_aligned():
+    assert judged(f"{HOST}; dkim=pass header.d=amazon.example", author="From: a@notamazon.example") is UNKNOWN
+
+
 @pytest.mark.parametrize(
     "author",
     ["From: a@amazon.example\r\nFrom: b@evil.example", "From: a@amazon.example, b@evil.example", "Subject: no author"],

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aftersail.sdk import Attachment, Invalid, MailRefs, MessageKind, Party, RawMail, Reply
@@ -81,6 +81,10 @@ def test_attachments_keep_name_type_and_bytes():
         sent(reply(attachments=(file.model_copy(update={"content": None}),)))
 
 
+@example(key=".a")
+@example(key="a.")
+@example(key="a..b")
+@example(key="k" * 181)
 @given(key=st.text(min_size=1, max_size=300))
 def test_every_key_makes_a_legal_id_and_different_keys_different_ids(key):
     made = message_id_for(key, "shop.example")
@@ -90,6 +94,7 @@ def test_every_key_makes_a_legal_id_and_different_keys_different_ids(key):
     assert made.count("@") == 1
     local = made[1:].partition("@")[0]
     assert not local.startswith(".")
+    assert not local.endswith(".")
     assert ".." not in local
     assert made != message_id_for(key + "x", "shop.example")
 

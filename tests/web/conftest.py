@@ -17,10 +17,12 @@ from aftersail.core.host.plugins import Candidate
 from aftersail.core.runtime.app import App
 from aftersail.core.runtime.channels import ChannelDirectory
 from aftersail.core.runtime.settings import ChannelSettings, Settings
+from aftersail.core.store.engine import open_engine
+from aftersail.core.store.migrate import upgrade
 from aftersail.core.web.app import create_app
 from aftersail.sdk import Capabilities, Connector, ConnectorSettings
 from tests.conftest import FakeClock
-from tests.databases import Databases
+from tests.databases import SqliteDatabases
 from tests.web.filling import Filling, fill_desk
 
 with warnings.catch_warnings():
@@ -80,17 +82,20 @@ def make_app(url: str, folder: Path, now) -> App:
 
 
 def migrate(url: str) -> None:
-    from aftersail.core.store.engine import open_engine
-    from aftersail.core.store.migrate import upgrade
-
     engine = open_engine(url, durable=False)
     upgrade(engine)
     engine.dispose()
 
 
 @pytest.fixture
-def app(databases: Databases, tmp_path: Path, clock: FakeClock) -> Iterator[App]:
-    app = make_app(databases.fresh("store", migrate), tmp_path, clock.now)
+def web_database(_sqlite_databases: SqliteDatabases) -> str:
+    """SQLite; `test_api.py`, whose queries are those of all pages, asks for both databases."""
+    return _sqlite_databases.fresh("web", migrate)
+
+
+@pytest.fixture
+def app(web_database: str, tmp_path: Path, clock: FakeClock) -> Iterator[App]:
+    app = make_app(web_database, tmp_path, clock.now)
     yield app
     app.close()
 

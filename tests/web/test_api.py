@@ -4,6 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from tests.web.conftest import migrate
+
+
+@pytest.fixture
+def web_database(databases) -> str:
+    return databases.fresh("web", migrate)
+
 
 def test_tickets_are_listed_most_urgent_first(client, full_ticket):
     answer = client.get("/api/tickets", params={"state": "open"}).json()

@@ -17,6 +17,7 @@ from aftersail.core.jobs.port import (
     Queue,
     Schedule,
     UnknownJobError,
+    is_over,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "Queue",
     "Schedule",
     "UnknownJobError",
+    "is_over",
 ]

@@ -47,7 +47,7 @@ class UnknownJobError(LookupError):
     """There is no such job, or it was finished and pruned."""
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(f"no job has the id {job_id!r}; finished jobs are pruned: see `aftersail jobs list`")
+        super().__init__(f"no job has the id {job_id!r}; finished jobs are forgotten after a while")
 
 
 class JobConflictError(ValueError):
@@ -158,6 +158,14 @@ class JobInfo:
     started_at: datetime | None
     finished_at: datetime | None
     worker: str | None
+
+
+_OVER = frozenset({JobState.DONE, JobState.PARKED, JobState.CANCELLED})
+
+
+def is_over(job: JobInfo | None) -> bool:
+    """Tell whether a job will not run again by itself; one that cannot be found was pruned after it was over."""
+    return job is None or job.state in _OVER
 
 
 class Jobs(Protocol):

@@ -20,8 +20,9 @@ from aftersail.core.contract import (
 )
 from aftersail.core.host import Channel
 from aftersail.core.host.channel import ConnectorDefectError
+from aftersail.core.jobs import JobState, is_over
 from aftersail.core.remedies.outcome import Outcome, look_delay, of_error
-from aftersail.core.remedies.plan import AUTOMATION, enqueue, park, release_replies, withdraw_replies
+from aftersail.core.remedies.plan import AUTOMATION, enqueue, job_id_of, park, release_replies, withdraw_replies
 from aftersail.core.remedies.senders import SENDERS, refund_objection
 from aftersail.core.remedies.states import RemedyKind, RemedyState, move
 from aftersail.core.remedies.tasks import close_tasks, open_task
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-_STALE: Final = timedelta(hours=1)
+_STALE: Final = timedelta(minutes=1)
 _MOST_LOOKS: Final = 8
 
 
@@ -239,13 +240,26 @@ class Outbox:
             open_task(unit, row.ticket, kind, why, remedy=row.key, link=link)
 
     def rescue(self) -> int:
-        """Bring back remedies whose job was lost (an operator cancelled it): due again at once; tell how many."""
+        """Bring back remedies whose job is over without having dealt with them; tell how many.
+
+        A job that was parked has failed again and again: a person is asked to look before it is tried once more.
+        """
         table = tables.remedy
-        with unit_of_work(self._engine, self._now()) as unit:
+        with reading(self._engine).connect() as conn:
             stuck = table.c.state.in_([RemedyState.APPROVED, RemedyState.CLAIMED, RemedyState.SENT])
             since = sa.func.coalesce(table.c.claimed_at, table.c.approved_at)
-            lost = sa.update(table).where(stuck, table.c.next_at.is_(None), since < unit.now - _STALE)
-            return unit.conn.execute(lost.values(next_at=unit.now)).rowcount
+            waiting = sa.select(table).where(stuck, table.c.next_at.is_(None), since < self._now() - _STALE)
+            rows = conn.execute(waiting).all()
+        over = [(row, job) for row in rows if is_over(job := self._jobs.find(job_id_of(row.key, row.tries)))]
+        with unit_of_work(self._engine, self._now(), self._notify) as unit:
+            for row, job in over:
+                if job is not None and job.state is JobState.PARKED:
+                    why = f"its job failed again and again: {job.error}; aftersail jobs retry {job.job_id}"
+                    self._park(unit, row, f"{row.kind}_stuck", why, None)
+                else:
+                    again = sa.update(table).where(table.c.key == row.key, table.c.tries == row.tries)
+                    unit.conn.execute(again.values(next_at=unit.now))
+        return len(over)
 
 
 def _amount(row: Any) -> Money:

@@ -39,6 +39,7 @@ class Outcome:
 
     Attributes:
         absent: a look-up found that it surely did not happen.
+        looks: look-ups in a row that did not find it; None where nobody looked.
         attention: why the channel itself needs a person; None when the channel is well.
         next_at: when to try or look again.
     """
@@ -51,6 +52,7 @@ class Outcome:
     next_at: datetime | None = None
     attention: str | None = None
     absent: bool = False
+    looks: int | None = None
 
 
 def backoff(tries: int) -> timedelta:
@@ -99,4 +101,4 @@ def of_error(error: ChannelError | ConnectorDefectError, now: datetime, tries: i
         case Invalid():
             return Outcome(state=RemedyState.REFUSED, detail=detail)
         case Ambiguous() | AlreadyDone() | InProgress() | ConnectorDefectError() | _:
-            return Outcome(state=RemedyState.UNKNOWN, detail=detail, next_at=now + look_delay(0))
+            return Outcome(state=RemedyState.UNKNOWN, detail=detail, next_at=now + look_delay(tries))

@@ -31,8 +31,12 @@ def remedy_key(*identity: object) -> str:
 
 def enqueue(unit: Unit, jobs: Jobs, key: str, kind: RemedyKind, channel: str, tries: int) -> None:
     """Hand a remedy to a worker, in the same transaction; the try's number makes each hand-over unique."""
-    job_id = f"{JOB}-{key}-{tries}"
-    jobs.enqueue(unit.conn, JOB, queue=kind, partition=channel, job_id=job_id, args={"key": key})
+    jobs.enqueue(unit.conn, JOB, queue=kind, partition=channel, job_id=job_id_of(key, tries), args={"key": key})
+
+
+def job_id_of(key: str, tries: int) -> str:
+    """Name the job that has a remedy in its hands."""
+    return f"{JOB}-{key}-{tries}"
 
 
 def _plan(

@@ -23,7 +23,7 @@ class Sender(Protocol):
         """
 
     def look(self, channel: Channel, body: Mapping[str, Any], looks: int, now: datetime) -> Outcome:
-        """Find out what became of it; `looks` counts the look-ups before this one."""
+        """Find out what became of it; `looks` counts the look-ups since it was sent that did not find it."""
 
 
 class ReplySender:
@@ -101,6 +101,8 @@ def refund_objection(channel: Channel, refund: RefundRequest, ours: frozenset[st
     if not channel.can("quote_refund"):
         return None
     quote = channel.quote_refund(refund.order_id)
+    if quote.remaining.currency != refund.amount.currency:
+        return f"{channel.title} refunds this order in {quote.remaining.currency}, not in {refund.amount.currency}"
     if quote.remaining < refund.amount:
         return f"only {quote.remaining} can still be refunded on this order"
     foreign = [made for made in quote.refunds if made.external_id not in ours and made.at > since]

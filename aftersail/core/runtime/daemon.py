@@ -26,6 +26,9 @@ from aftersail.core.store.unit import unit_of_work
 _log = structlog.get_logger(__name__)
 
 _CONCURRENCY: Final = 8
+_ATTEMPTS: Final = 100
+"""Our handlers turn a channel's errors into due times, so attempts are spent by crashes alone. Whoever restarts the
+daemon twenty times in a row must not find work parked; a job that kills its process each time still ends."""
 _STOP_SECONDS: Final = 10.0
 _RESCUE_EVERY: Final = timedelta(minutes=1)
 _IN_FLIGHT: Final = (RemedyState.APPROVED, RemedyState.CLAIMED, RemedyState.SENT)
@@ -90,9 +93,9 @@ class Daemon:
 
     def _worker(self) -> Worker:
         jobs = [
-            Job(syncing.JOB, syncing.JOB, self._sync),
-            Job(tracking.JOB, tracking.JOB, self._track),
-            Job(REMEDY_JOB, RemedyKind.REFUND, self._remedy),
+            Job(syncing.JOB, syncing.JOB, self._sync, _ATTEMPTS),
+            Job(tracking.JOB, tracking.JOB, self._track, _ATTEMPTS),
+            Job(REMEDY_JOB, RemedyKind.REFUND, self._remedy, _ATTEMPTS),
         ]
         queues = [Queue(name, _CONCURRENCY) for name in (syncing.JOB, tracking.JOB, *RemedyKind)]
         return Worker(
@@ -130,8 +133,7 @@ class Daemon:
         if self._rescued_at is None or at - self._rescued_at >= _RESCUE_EVERY:
             self._rescued_at = at
             app.outbox.rescue()
-            with unit_of_work(app.engine, app.now()) as unit:
-                syncing.rescue_syncs(unit)
+            syncing.rescue_syncs(app)
 
     def _idle(self) -> bool:
         """Every channel was synced, or failed, since the start, and no remedy is on its way."""

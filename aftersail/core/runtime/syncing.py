@@ -13,11 +13,13 @@ from aftersail.core.contract import AuthExpired, ChannelError, RateLimited
 from aftersail.core.host import HostError
 from aftersail.core.host.channel import ConnectorDefectError
 from aftersail.core.intake.sync import SyncReport
+from aftersail.core.jobs import is_over
 from aftersail.core.remedies.outbox import needs_attention
 from aftersail.core.runtime.app import App
 from aftersail.core.runtime.channels import ChannelConfigError
 from aftersail.core.runtime.secrets import SecretError
 from aftersail.core.store import tables
+from aftersail.core.store.engine import reading
 from aftersail.core.store.unit import Unit, unit_of_work
 
 _log = structlog.get_logger(__name__)
@@ -25,7 +27,7 @@ _log = structlog.get_logger(__name__)
 JOB: Final = "sync"
 _ATTENTION_RETRY: Final = timedelta(minutes=15)
 _LONGEST_BACKOFF: Final = timedelta(minutes=30)
-_STALE: Final = timedelta(minutes=30)
+_STALE: Final = timedelta(minutes=1)
 
 SyncError = ChannelError | ConnectorDefectError | HostError | ChannelConfigError | SecretError
 SYNC_ERRORS: Final = (ChannelError, ConnectorDefectError, HostError, ChannelConfigError, SecretError)
@@ -94,17 +96,29 @@ def _next_due(now: datetime, error: SyncError, failures: int, poll_seconds: int)
 def hand_over_syncs(app: App, unit: Unit, limit: int = 500) -> int:
     """Hand every channel whose sync is due to a worker: the row is marked and the job enqueued in one transaction."""
     table = tables.channel
-    due = sa.select(table.c.id, table.c.due_at).where(table.c.due_at <= unit.now, table.c.active)
+    due = sa.select(table.c.id).where(table.c.due_at <= unit.now, table.c.active)
     rows = unit.conn.execute(due.order_by(table.c.due_at).limit(limit).with_for_update(skip_locked=True)).all()
     for row in rows:
         unit.conn.execute(sa.update(table).where(table.c.id == row.id).values(due_at=None, armed_at=unit.now))
-        job_id = f"{JOB}-{row.id}-{row.due_at.timestamp():.6f}"
+        job_id = _job_id(row.id, unit.now)
         app.jobs.enqueue(unit.conn, JOB, queue=JOB, partition=row.id, job_id=job_id, args={"channel": row.id})
     return len(rows)
 
 
-def rescue_syncs(unit: Unit) -> int:
-    """Arm channels again whose job was lost (an operator cancelled it); tell how many."""
+def _job_id(channel: str, armed_at: datetime) -> str:
+    return f"{JOB}-{channel}-{armed_at.timestamp():.6f}"
+
+
+def rescue_syncs(app: App) -> int:
+    """Arm channels again whose job is over without having done so (parked, cancelled, pruned); tell how many."""
     table = tables.channel
-    lost = sa.update(table).where(table.c.active, table.c.due_at.is_(None), table.c.armed_at < unit.now - _STALE)
-    return unit.conn.execute(lost.values(due_at=unit.now, armed_at=None)).rowcount
+    with reading(app.engine).connect() as conn:
+        waiting = sa.select(table.c.id, table.c.armed_at).where(table.c.active, table.c.due_at.is_(None))
+        rows = conn.execute(waiting.where(table.c.armed_at < app.now() - _STALE)).all()
+    lost = [row for row in rows if is_over(app.jobs.find(_job_id(row.id, row.armed_at)))]
+    with unit_of_work(app.engine, app.now()) as unit:
+        for row in lost:
+            same = sa.update(table).where(table.c.id == row.id, table.c.armed_at == row.armed_at)
+            unit.conn.execute(same.values(due_at=unit.now, armed_at=None))
+            _log.warning("sync_lost", channel=row.id, fix="armed again")
+    return len(lost)

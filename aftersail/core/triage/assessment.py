@@ -61,10 +61,10 @@ class Assessment(Record):
             where s is the reason's score (1 for one word, up to 2) and r that of the next reason of the same kind: 0.8
             for one clear word, under 0.5 where two reasons are as likely, so a person should look. From a classifier
             its own figure. 0 for `other`, which means that nothing was found.
-        because: the platform's code, the phrase and its language, or the classifier.
+        because: the platform's code, the buyer's words and their language, or the classifier.
         severity: `high` (danger, injury, urgency), `low` (the buyer says it can wait), otherwise `normal`.
         escalation: the buyer threatens or has begun a claim, chargeback, court or public complaint.
-        escalation_because: the phrase that says so; empty otherwise.
+        escalation_because: the words that say so; empty otherwise.
     """
 
     language: str
@@ -176,7 +176,7 @@ class Triage:
         for hit, weight in found:
             weights[hit.section].append(weight)
             if weight > strongest.get(hit.section, (0.0, ""))[0]:
-                strongest[hit.section] = (weight, f'phrase "{hit.phrase}" ({language})')
+                strongest[hit.section] = (weight, f'"{hit.words}" ({language})')
         reasons = {section: _score(listed) for section, listed in weights.items() if section in ORDER}
         because = {section: why for section, (_, why) in strongest.items()}
         marks = {section: why for section, why in because.items() if section not in ORDER}

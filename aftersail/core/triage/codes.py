@@ -73,7 +73,9 @@ def _read(path: Path) -> _Table:
             for key, value in node.value:
                 _add(path, key, value, codes)
         elif name not in {"source", "checked"}:
-            raise PackError(path, line, f"unknown or misshapen section {name!r}", "use source, checked, prefixes, codes")
+            raise PackError(
+                path, line, f"unknown or misshapen section {name!r}", "use source, checked, prefixes, codes"
+            )
     return _Table(prefixes, codes)
 
 

@@ -11,7 +11,20 @@ UNSPACED = frozenset({"ja", "ko", "zh"})
 _KANA_MARKS = frozenset("\u3099\u309a")
 """The voicing marks of kana are combining characters too, and か is another letter than が."""
 
-_LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "؟": "?", "ى": "ي", "ة": "ه"})
+_LETTERS = str.maketrans(
+    {
+        "ø": "o",
+        "đ": "d",
+        "ł": "l",
+        "æ": "ae",
+        "œ": "oe",
+        "\u0131": "i",
+        "؟": "?",
+        "\u0649": "\u064a",
+        "\u0629": "\u0647",
+    }
+)
+"""Letters that Unicode does not take apart, and Arabic ones that writers mix up: alif maqsura, ta marbuta."""
 
 _TRADITIONAL = str.maketrans(
     "東貨訂單換發錯還沒壞運費產嗎這個幾時萬為說問題鐘購買後對產貴們請謝給會來從過現開關電話號碼顏種樣條傷損裝錢額點質與圖"
@@ -21,8 +34,9 @@ _TRADITIONAL = str.maketrans(
 )
 """Traditional characters that occur in the phrases, to their simplified form; used for Chinese only."""
 
+_LONGEST = 600
 _MARKS = re.compile(r"[^\w?]+|_+")
-_ENDS = re.compile(r"(?<=[?!。！？؟])|[.…](?=\s|$)|[\r\n;；\u061b]+")
+_ENDS = re.compile(r"(?<=[?!。\uff01\uff1f؟])|[.…](?=\s|$)|[\r\n;\uff1b\u061b]+")
 _APOSTROPHES = re.compile(r"(?<=\w)['\u2019\u02bc`\u00b4](?=\w)")
 
 
@@ -44,5 +58,9 @@ def fold(text: str, language: str) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """Split at what ends a sentence in any of the languages; a full stop inside a number or a name does not."""
-    return [part for part in _ENDS.split(text) if part.strip()]
+    """Split at what ends a sentence in any of the languages; a full stop inside a number or a name does not.
+
+    What runs on for more than 600 characters is cut there, so that no text takes long to read.
+    """
+    parts = (part for part in _ENDS.split(text) if part.strip())
+    return [part[begin : begin + _LONGEST] for part in parts for begin in range(0, len(part), _LONGEST)]

@@ -1,8 +1,10 @@
 """How a phrase is written in a pack, and the rule it becomes.
 
+Examples:
     item never arrived            these words, one after the other
     (not|never) arrived           one of several, at any place
-    (not|never) + (arrived|came)  all parts in one sentence, in any order
+    small + (scratch|dent)        all parts in one sentence, in any order
+    (not|never) > (arrived|came)  all parts in this order and close together: at most four words between two of them
     refund*                       a word that begins so; `*rechnung` one that ends so
     does + ?                      a question mark counts as a word
 """
@@ -37,14 +39,14 @@ class Rule:
 
     Attributes:
         section: the pack's section it stands in: a reason, `ignore`, `escalation`, `severity_high`, `severity_low`.
-        phrase: as written in the pack.
         parts: per part every literal that fulfils it, with spaces where a word must end.
+        ordered: the parts must follow each other closely.
         weight: fixed by the pack; None for one that follows from the length of what matched.
     """
 
     section: str
-    phrase: str
     parts: tuple[tuple[str, ...], ...]
+    ordered: bool = False
     weight: float | None = None
 
 
@@ -52,10 +54,15 @@ def parse(phrase: str, section: str, language: str, weight: float | None = None)
     """Read one phrase.
 
     Raises:
-        PhraseError: brackets do not pair, a part is empty, a `*` stands inside, or it stands for too many phrases.
+        PhraseError: brackets do not pair, a part is empty, a `*` stands inside, `+` and `>` are mixed, or it stands for
+            too many phrases.
     """
-    parts = tuple(_part(part.strip(), language) for part in re.split(r"\s\+\s", phrase))
-    return Rule(section=section, phrase=phrase, parts=parts, weight=weight)
+    texts = re.split(r"\s[+>]\s", phrase)
+    joins = set(re.findall(r"\s([+>])\s", phrase))
+    if len(joins) > 1:
+        raise PhraseError(f"{phrase!r} mixes + and >; use one of them")
+    parts = tuple(_part(text.strip(), language) for text in texts)
+    return Rule(section=section, parts=parts, ordered=">" in joins, weight=weight)
 
 
 def weigh(literals: tuple[str, ...], language: str) -> float:
@@ -90,7 +97,7 @@ def _spellings(text: str, part: str, language: str) -> list[str]:
     begins, ends = bare.startswith("*"), bare.endswith("*")
     bare = bare.strip("*")
     if "*" in bare:
-        raise PhraseError(f"{part!r} has a * inside; it may stand at the beginning or the end, or join parts with ' + '")
+        raise PhraseError(f"{part!r} has a * inside; put it at either end, or join parts with ' + ' or ' > '")
     variants = {bare}
     if pairs := _SPELT_OUT.get(language):
         spelt = bare.casefold()

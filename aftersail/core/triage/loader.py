@@ -100,7 +100,8 @@ def entries(path: Path) -> Iterator[tuple[str, int, Node]]:
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        raise PackError(path, line, f"not YAML: {getattr(error, 'problem', None) or error}", "correct the line") from error
+        problem = getattr(error, "problem", None) or error
+        raise PackError(path, line, f"not YAML: {problem}", "correct the line") from error
     except UnicodeDecodeError as error:
         raise PackError(path, 1, f"not UTF-8: {error.reason}", "save the file as UTF-8") from error
     if not isinstance(root, MappingNode):

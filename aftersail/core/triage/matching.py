@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import ahocorasick
 
-from aftersail.core.triage.folding import UNSPACED, fold, sentences
+from aftersail.core.triage.folding import sentences
 from aftersail.core.triage.grammar import Rule, weigh
+from aftersail.core.triage.sentence import Sentence
+
+_GAP = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,17 +24,13 @@ class Hit:
     weight: float
 
 
-@dataclass
-class _Found:
-    """Where a rule's parts stand in one sentence: covered positions, and per part the longest literal and its span."""
+@dataclass(frozen=True)
+class _Match:
+    """A rule that a sentence fulfils: one span per part, and every place that its parts cover."""
 
-    covered: set[int] = field(default_factory=set)
-    longest: dict[int, tuple[str, range]] = field(default_factory=dict)
-
-    def add(self, part: int, literal: str, span: range) -> None:
-        self.covered.update(span)
-        if part not in self.longest or len(literal) > len(self.longest[part][0]):
-            self.longest[part] = literal, span
+    number: int
+    spans: tuple[range, ...]
+    covered: frozenset[int]
 
 
 class PhrasePack:
@@ -59,75 +58,65 @@ class PhrasePack:
     def find(self, text: str) -> tuple[Hit, ...]:
         """Every phrase of the text, each once, in the order of the pack."""
         best: dict[int, Hit] = {}
-        for sentence in sentences(text):
-            for number, hit in self._find_in(sentence):
+        for part in sentences(text):
+            for number, hit in self._find_in(Sentence.of(part, self.language)):
                 if number not in best or hit.weight > best[number].weight:
                     best[number] = hit
         return tuple(best[number] for number in sorted(best))
 
-    def _find_in(self, sentence: str) -> list[tuple[int, Hit]]:
-        folded, origins = _align(sentence, self.language)
-        if self._empty or not folded.strip():
+    def _find_in(self, sentence: Sentence) -> list[tuple[int, Hit]]:
+        if self._empty:
             return []
-        found: dict[int, _Found] = defaultdict(_Found)
-        for end, (literal, owners) in self._automaton.iter(folded):
+        spans: dict[int, dict[int, list[range]]] = defaultdict(lambda: defaultdict(list))
+        for end, (literal, owners) in self._automaton.iter(sentence.folded):
             begin = end + 1 - len(literal)
             span = range(begin + literal.startswith(" "), end + 1 - literal.endswith(" "))
             for number, part in owners:
-                found[number].add(part, literal, span)
-        whole = {number: rule for number, rule in found.items() if len(rule.longest) == len(self._rules[number].parts)}
+                spans[number][part].append(span)
+        matches = [match for number, parts in spans.items() if (match := self._match(number, parts, sentence))]
         return [
-            (number, self._hit(number, rule, folded, origins))
-            for number, rule in whole.items()
-            if self._rules[number].section != "ignore" and not self._silenced(number, rule, whole)
+            (match.number, self._hit(match, sentence))
+            for match in matches
+            if self._rules[match.number].section != "ignore" and not self._silenced(match, matches)
         ]
 
-    def _silenced(self, number: int, rule: _Found, whole: dict[int, _Found]) -> bool:
-        section = self._rules[number].section
-        for other, longer in whole.items():
-            rival = self._rules[other].section
-            ignored = rival == "ignore" and rule.covered <= longer.covered
-            if rival != section and (ignored or rule.covered < longer.covered):
+    def _match(self, number: int, parts: dict[int, list[range]], sentence: Sentence) -> _Match | None:
+        rule = self._rules[number]
+        if len(parts) < len(rule.parts):
+            return None
+        listed = [parts[part] for part in range(len(rule.parts))]
+        if rule.ordered:
+            chain = _chain(listed, sentence)
+            return _Match(number, chain, frozenset().union(*chain)) if chain else None
+        longest = tuple(max(spans, key=len) for spans in listed)
+        return _Match(number, longest, frozenset().union(*(span for spans in listed for span in spans)))
+
+    def _silenced(self, match: _Match, matches: list[_Match]) -> bool:
+        section = self._rules[match.number].section
+        for other in matches:
+            rival = self._rules[other.number].section
+            ignored = rival == "ignore" and match.covered <= other.covered
+            if rival != section and (ignored or match.covered < other.covered):
                 return True
         return False
 
-    def _hit(self, number: int, rule: _Found, folded: str, origins: list[str]) -> Hit:
-        literals = tuple(literal for literal, _ in rule.longest.values())
-        fixed = self._rules[number].weight
+    def _hit(self, match: _Match, sentence: Sentence) -> Hit:
+        rule = self._rules[match.number]
+        literals = tuple(sentence.folded[span.start : span.stop] for span in match.spans)
         return Hit(
-            section=self._rules[number].section,
-            words=_quote(folded, origins, sorted({place for _, span in rule.longest.values() for place in span})),
-            weight=weigh(literals, self.language) if fixed is None else fixed,
+            section=rule.section,
+            words=sentence.quote(place for span in match.spans for place in span),
+            weight=weigh(literals, self.language) if rule.weight is None else rule.weight,
         )
 
 
-def _align(sentence: str, language: str) -> tuple[str, list[str]]:
-    """The folded sentence, with a space at either end where words have boundaries, and its words as they were written.
-
-    The n-th written word stands behind the n-th space. Unspaced languages have no words to tell apart.
-    """
-    if language in UNSPACED:
-        return fold(sentence, language), []
-    origins: list[str] = []
-    words: list[str] = []
-    for origin in sentence.split():
-        for word in fold(origin, language).split():
-            words.append(word)
-            origins.append(origin)
-    return f" {' '.join(words)} ", origins
-
-
-def _quote(folded: str, origins: list[str], places: list[int]) -> str:
-    """What stands at these places, as the buyer wrote it; gaps become an ellipsis."""
-    if not origins:
-        runs = [place for place in places if place - 1 not in places]
-        return "".join((" … " if place in runs[1:] else "") + folded[place] for place in places)
-    numbers = sorted({folded.count(" ", 0, place) - 1 for place in places if folded[place] != " "})
-    quoted: list[str] = []
-    for before, number in zip([numbers[0] - 1, *numbers], numbers, strict=False):
-        word = _EDGES.sub("", origins[number])[:_LONGEST_WORD]
-        if before < number - 1:
-            quoted.append("…")
-        if not quoted or origins[before] is not origins[number]:
-            quoted.append(word or origins[number])
-    return " ".join(quoted)
+def _chain(listed: list[list[range]], sentence: Sentence, after: range | None = None) -> tuple[range, ...]:
+    """One span per part, each close behind the one before; empty where there is no such row."""
+    if not listed:
+        return ()
+    for span in listed[0]:
+        if after is None or (after.stop <= span.start and sentence.words_between(after.stop, span.start) <= _GAP):
+            rest = _chain(listed[1:], sentence, span)
+            if len(rest) == len(listed) - 1:
+                return (span, *rest)
+    return ()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from fastapi import FastAPI
 from fastapi.exception_handlers import http_exception_handler
 from sqlalchemy.exc import OperationalError
@@ -15,6 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from aftersail import __version__
 from aftersail.core.runtime.app import App
 from aftersail.core.store.engine import reading
 from aftersail.core.store.migrate import SchemaError, check_schema
@@ -43,7 +42,7 @@ def create_app(app: App, *, allow_remote: bool = False) -> FastAPI:
 
     made = FastAPI(
         title="aftersail",
-        version=version("aftersail"),
+        version=__version__,
         summary="The after-sales desk, read-only.",
         openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's page loads its scripts from a CDN.

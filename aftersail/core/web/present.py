@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import jinja2
+
+from aftersail import __version__
 
 FOLDER: Final = Path(__file__).parent
 _KILO: Final = 1000
@@ -26,7 +27,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"iso": iso, "utc": utc, "words": words, "web_link": web_link, "told": told, "size": size}
-    made.globals |= {"countdown": countdown, "version": version("aftersail")}
+    made.globals |= {"countdown": countdown, "plural": plural, "version": __version__}
     return made
 
 
@@ -42,7 +43,12 @@ def utc(at: datetime) -> str:
 
 def words(code: str) -> str:
     """Write a code of ours as words: `first_response` is `first response`."""
-    return code.replace("_", " ").replace("-", " ")
+    return code.replace("_", " ")
+
+
+def plural(count: int, noun: str) -> str:
+    """Give a noun its plural where there is not exactly one."""
+    return noun if count == 1 else f"{noun}s"
 
 
 def countdown(due: datetime, now: datetime) -> str:

@@ -53,7 +53,7 @@ def is_automatic(root: MimePart) -> bool:
     """
     submitted = _value(root, "auto-submitted").partition(";")[0].partition("(")[0].strip()
     if submitted:
-        return True
+        return submitted != "no"
     return (
         _value(root, "x-auto-response-suppress") not in {"", "none"}
         or _value(root, "precedence") in _PRECEDENCES

@@ -3,6 +3,8 @@ from __future__ import annotations
 import base64
 import imaplib
 import json
+import socket
+import threading
 from datetime import timedelta
 
 import pytest
@@ -280,3 +282,29 @@ def test_a_mail_over_the_cap_is_read_in_its_beginning_and_said_so(box, monkeypat
     assert len(items[0].raw_mail.content) == 1000
     assert len(skipped) == 1
     assert "its first 1000 were read" in skipped[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [("[UNAVAILABLE]", Unavailable), ("[LIMIT]", Unavailable), ("[AUTHENTICATIONFAILED]", AuthExpired)],
+)
+def test_a_login_put_off_is_no_wrong_password_and_an_echoed_one_is_hidden(plain, code, error):
+    def serve() -> None:
+        connection, _ = server.accept()
+        connection.settimeout(10)
+        with connection, connection.makefile("rb") as lines:
+            connection.sendall(b"* OK ready\r\n")
+            for line in lines:
+                tag, command = line.split()[:2]
+                if command == b"LOGIN":
+                    connection.sendall(tag + f" NO {code} you said ".encode() + line)
+                else:
+                    connection.sendall(b"* CAPABILITY IMAP4rev1\r\n" + tag + b" OK done\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(error) as caught:
+            plain.connector(imap_port=server.getsockname()[1]).fetch_messages(None, 10)
+        thread.join(10)
+    assert SECRET not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"

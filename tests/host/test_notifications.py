@@ -1,0 +1,91 @@
+"""What happened is told to every plugin, one by one; a listener that fails is logged and hurts nobody."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from aftersail.core.host import Host
+from aftersail.sdk import TicketOpened, hookimpl
+from tests.host.conftest import NOW, candidate
+
+EVENT = TicketOpened(at=NOW, channel="shop", ticket=7, reason="damaged", tier="defect")
+
+
+def listener(call):
+    return SimpleNamespace(aftersail_ticket_opened=hookimpl(call))
+
+
+def raising(error):
+    def call(event):
+        raise error
+
+    return listener(call)
+
+
+@pytest.mark.parametrize("error", [ValueError("chat is down"), SystemExit(1)])
+def test_one_raising_listener_hurts_nobody(error, log):
+    heard = []
+
+    def listen(event):
+        heard.append(event)
+
+    plugins = [
+        candidate("before", listener(listen)),
+        candidate("bad", raising(error)),
+        candidate("after", listener(listen)),
+    ]
+    Host(plugins).notify("aftersail_ticket_opened", EVENT)
+    assert heard == [EVENT, EVENT]
+    (line,) = [line for line in log if line["event"] == "notification_failed"]
+    assert (line["plugin"], line["hook"], line["ticket"]) == ("bad", "aftersail_ticket_opened", 7)
+
+
+def test_ctrl_c_in_a_listener_is_not_swallowed():
+    with pytest.raises(KeyboardInterrupt):
+        Host([candidate("slow", raising(KeyboardInterrupt()))]).notify("aftersail_ticket_opened", EVENT)
+
+
+def test_a_listener_need_not_take_the_event():
+    heard = []
+    Host([candidate("brief", listener(lambda: heard.append("rang")))]).notify("aftersail_ticket_opened", EVENT)
+    assert heard == ["rang"]
+
+
+def test_others_are_not_told():
+    heard = []
+
+    def listen(event):
+        heard.append(event)
+
+    other = SimpleNamespace(aftersail_reply_sent=hookimpl(listen))
+    Host([candidate("other", other)]).notify("aftersail_ticket_opened", EVENT)
+    assert heard == []
+
+
+def test_a_refused_plugin_is_not_told():
+    heard = []
+
+    def listen(event):
+        heard.append(event)
+
+    def typo():
+        return ()
+
+    plugin = listener(listen)
+    plugin.aftersail_conectors = hookimpl(typo)
+    Host([candidate("bad", plugin)]).notify("aftersail_ticket_opened", EVENT)
+    assert heard == []
+
+
+def test_a_plugin_whose_pack_folders_fail_leaves_those_of_the_others(tmp_path, log):
+    def broken():
+        raise OSError("no folder")
+
+    plugins = [
+        candidate("bad", SimpleNamespace(aftersail_packs=hookimpl(broken))),
+        candidate("good", SimpleNamespace(aftersail_packs=hookimpl(lambda: [tmp_path]))),
+    ]
+    assert Host(plugins).pack_folders() == (tmp_path,)
+    assert [line["plugin"] for line in log if line["event"] == "plugin_hook_failed"] == ["bad"]
