@@ -24,7 +24,7 @@ _MODULES: Final = {
     "psycopg": "desk",
     "py3langid": "desk",
     "pyrage": "desk",
-    "selectolax": "desk",
+    "selectolax": "mail",
     "sqlalchemy": "desk",
     "uvicorn": "desk",
 }

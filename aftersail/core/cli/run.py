@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 import rich_click as click
 
 from aftersail.core.cli.output import json_option, print_json
+
+if TYPE_CHECKING:
+    from aftersail.core.runtime.app import App
 
 
 @click.command()
@@ -45,12 +52,34 @@ def sync(ctx: click.Context, only: tuple[str, ...], as_json: bool) -> None:
 @click.pass_context
 def run(ctx: click.Context, until_idle: bool) -> None:
     """Run the daemon until it is told to stop (Ctrl-C, SIGTERM): it finishes what it has in hand."""
+    import os
+    from contextlib import nullcontext
+
     from aftersail.core.cli.session import open_app
     from aftersail.core.runtime.daemon import Daemon, DaemonError
 
     with open_app(ctx, check_schema=False) as app:
+        app.migrate()
+        web = app.settings.web
         try:
-            app.migrate()
-            Daemon(app).run(until_idle=until_idle)
+            with _pages(app) if web.listen else nullcontext():
+                clean = Daemon(app).run(until_idle=until_idle)
         except DaemonError as error:
             raise click.ClickException(str(error)) from None
+        if not clean:
+            # A call that does not end sits in a thread nobody can stop. Its job is safe: whoever starts next has it.
+            os._exit(0)
+
+
+@contextmanager
+def _pages(app: App) -> Iterator[None]:
+    """Serve the desk's pages while the daemon runs."""
+    from aftersail.core.web.listen import ListenError
+    from aftersail.core.web.server import serve
+
+    try:
+        with serve(app, app.settings.web.listen or "", allow_remote=app.settings.web.allow_remote) as url:
+            click.echo(f"the desk is at {url}", err=True)
+            yield
+    except ListenError as error:
+        raise click.ClickException(str(error)) from None

@@ -15,6 +15,9 @@ Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 
 
 class Record(BaseModel):
-    """An immutable value with no unknown fields, so that a typo in a connector is an error and not a lost value."""
+    """An immutable value with no unknown fields, so that a typo in a connector is an error and not a lost value.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    As JSON, bytes are base64: a picture is no text.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")

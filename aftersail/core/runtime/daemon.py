@@ -58,8 +58,11 @@ class Daemon:
         """Ask the daemon to stop; it finishes what it has in hand."""
         self._stop.set()
 
-    def run(self, *, until_idle: bool = False, ready: Callable[[], None] = lambda: None) -> None:
+    def run(self, *, until_idle: bool = False, ready: Callable[[], None] = lambda: None) -> bool:
         """Work until stopped, or with `until_idle` until nothing is due and nothing is on its way.
+
+        Returns:
+            whether everything in hand came to its end; if not, the process should end at once.
 
         Raises:
             DaemonError: another daemon runs on the same SQLite file, or this one lost its lease.
@@ -69,13 +72,14 @@ class Daemon:
         self._app.packs.in_force(self._app.settings.pack, self._app.now())
         try:
             with SingleInstance(self._app.engine):
-                self._work(until_idle, ready)
+                clean = self._work(until_idle, ready)
         except AlreadyRunningError as error:
             raise DaemonError(str(error)) from None
         if self._lost:
             raise DaemonError("this worker lost its lease, others have taken its work over; start it again")
+        return clean
 
-    def _work(self, until_idle: bool, ready: Callable[[], None]) -> None:
+    def _work(self, until_idle: bool, ready: Callable[[], None]) -> bool:
         worker = self._worker()
         before = _on_signals(self._stop)
         worker.start()
@@ -90,6 +94,7 @@ class Daemon:
             for number, handler in before.items():
                 signal.signal(number, handler)
             _log.info("daemon_stopped", clean=clean)
+        return clean
 
     def _worker(self) -> Worker:
         jobs = [
@@ -136,25 +141,18 @@ class Daemon:
             syncing.rescue_syncs(app)
 
     def _idle(self) -> bool:
-        """Every channel was synced, or failed, since the start, and no remedy is on its way."""
-        channel, remedy = tables.channel, tables.remedy
-        tried = sa.or_(
-            channel.c.synced_at >= self._started_at, sa.and_(channel.c.failures > 0, channel.c.due_at.is_not(None))
-        )
+        """Every channel was synced, or failed, since the start and rests now; no remedy and no parcel is due."""
+        channel, remedy, shipment = tables.channel, tables.remedy, tables.shipment
+        tried = sa.or_(channel.c.synced_at >= self._started_at, channel.c.failures > 0)
+        rests = sa.and_(channel.c.due_at.is_not(None), sa.func.coalesce(tried, False))
+        busy = [
+            sa.select(channel.c.id).where(channel.c.active, sa.not_(rests)),
+            sa.select(remedy.c.key).where(sa.or_(remedy.c.state.in_(_IN_FLIGHT), remedy.c.next_at.is_not(None))),
+        ]
+        if any("track_shipment" in info.operations for info in self._app.services.channels.values()):
+            busy.append(sa.select(shipment.c.id).where(shipment.c.due_at <= self._app.now()))
         with reading(self._app.engine).connect() as conn:
-            waiting = conn.scalar(
-                sa.select(sa.func.count()).where(channel.c.active, sa.not_(sa.func.coalesce(tried, False)))
-            )
-            flying = sa.or_(remedy.c.state.in_(_IN_FLIGHT), remedy.c.next_at.is_not(None))
-            going = conn.scalar(sa.select(sa.func.count()).select_from(remedy).where(flying))
-            unseen = tables.shipment.c.due_at <= self._app.now()
-            looking = self._tracks() and conn.scalar(
-                sa.select(sa.func.count()).select_from(tables.shipment).where(unseen)
-            )
-        return not waiting and not going and not looking
-
-    def _tracks(self) -> bool:
-        return any("track_shipment" in info.operations for info in self._app.services.channels.values())
+            return not any(conn.execute(query.limit(1)).first() for query in busy)
 
 
 def _on_signals(stop: threading.Event) -> dict[int, Any]:

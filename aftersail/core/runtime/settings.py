@@ -30,9 +30,13 @@ class PluginSettings(_Section):
 
 
 class WebSettings(_Section):
-    """Where the desk's pages are served; no address, no pages."""
+    """Where the desk's pages are served, such as `127.0.0.1:8080`; no address, no pages.
 
-    listen: str | None = Field(default=None, pattern=r"^[^:\s]+:\d+$")
+    `allow_remote` lets others than this machine in: there is no sign-in yet, so put a proxy with one in front.
+    """
+
+    listen: str | None = None
+    allow_remote: bool = False
 
 
 class LogSettings(_Section):

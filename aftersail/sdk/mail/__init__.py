@@ -4,6 +4,7 @@ For the e-mail connector, and for every connector whose platform speaks by mail 
 `aftersail[mail]`; what is slow to import is imported at the first mail.
 """
 
+from aftersail.core.contract.markup import html_to_text
 from aftersail.sdk.mail.authenticity import authenticity_of
 from aftersail.sdk.mail.build import build_mail, message_id_for, trim_references
 from aftersail.sdk.mail.parse import ATTACHMENT_CAP, ParsedMail, parse_mail
@@ -13,6 +14,7 @@ __all__ = [
     "ParsedMail",
     "authenticity_of",
     "build_mail",
+    "html_to_text",
     "message_id_for",
     "parse_mail",
     "trim_references",

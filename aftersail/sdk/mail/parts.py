@@ -8,8 +8,8 @@ from email.message import Message as MimePart
 from email.utils import collapse_rfc2231_value
 
 from aftersail.core.contract import Attachment
+from aftersail.core.contract.markup import html_to_text
 from aftersail.sdk.mail.decode import decode_text, header_text
-from aftersail.sdk.mail.markup import html_to_text
 
 _PART_CAP = 1000
 """Parts of one mail that are looked at; no honest mail has more."""

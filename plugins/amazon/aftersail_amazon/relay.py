@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 from selectolax.lexbor import LexborHTMLParser
 
 from aftersail.sdk import Direction, Message, MessageKind, Party, RawMail
-from aftersail.sdk.mail import ParsedMail, parse_mail
-from aftersail.sdk.mail.markup import html_to_text
+from aftersail.sdk.mail import ParsedMail, html_to_text, parse_mail
 from aftersail_amazon.marketplaces import LANGUAGES, TLDS
 
 RESPONSE_TIME: Final = timedelta(hours=24)

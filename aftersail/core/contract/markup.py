@@ -1,8 +1,9 @@
-"""The text of an HTML mail, for people, phrase packs and `claim_email`."""
+"""The text of an HTML message: host and connectors must read the same words."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,30 +20,39 @@ _EDGES = re.compile(r"[ \t\xa0]*\n[ \t\xa0]*")
 _GAPS = re.compile(r"\n{3,}")
 
 
-def html_to_text(html: str) -> str:
-    """Read HTML as text: one line per block, white space collapsed outside `<pre>`, scripts and styles left out."""
-    from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415 - only a mail without plain text pays for it
+def html_to_text(html: str, *, without: str = "") -> str:
+    """Read HTML as text: one line per block, white space collapsed outside `<pre>`, scripts and styles left out.
 
-    root = LexborHTMLParser(html).root
+    `without` is a CSS selector of what else to leave out, such as the history a mail program quotes.
+    """
+    from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415 - only HTML pays for it
+
+    tree = LexborHTMLParser(html)
+    root = tree.root
     if root is None:
         return ""
-    pieces: list[str] = []
+    if without:
+        for found in tree.css(without):
+            found.decompose()
+    return _GAPS.sub("\n\n", _EDGES.sub("\n", "".join(_pieces(root)))).strip()
+
+
+def _pieces(root: LexborNode) -> Iterator[str]:
     waiting: list[tuple[LexborNode | None, bool]] = [(root, False)]
     while waiting:
         node, preformatted = waiting.pop()
         if node is None:
-            pieces.append("\n")
+            yield "\n"
         elif node.tag == "-text":
             text = node.text_content or ""
-            pieces.append(text if preformatted else _SPACE.sub(" ", text))
+            yield text if preformatted else _SPACE.sub(" ", text)
         elif node.tag == "br":
-            pieces.append("\n")
+            yield "\n"
         elif node.tag not in _UNSEEN:
             inside = preformatted or node.tag == "pre"
             children: list[tuple[LexborNode | None, bool]] = [(child, inside) for child in node.iter(include_text=True)]
             if node.tag in _BLOCKS:
                 children = [(None, False), *children, (None, False)]
             elif node.tag in {"td", "th"}:
-                pieces.append(" ")
+                yield " "
             waiting.extend(reversed(children))
-    return _GAPS.sub("\n\n", _EDGES.sub("\n", "".join(pieces))).strip()
