@@ -4,7 +4,7 @@ Examples:
     item never arrived            these words, one after the other
     (not|never) arrived           one of several, at any place
     small + (scratch|dent)        all parts in one sentence, in any order
-    (not|never) > (arrived|came)  all parts in this order and close together: at most four words between two of them
+    (not|never) > (arrived|came)  all parts in this order and close together: at most five words between two of them
     refund*                       a word that begins so; `*rechnung` one that ends so
     does + ?                      a question mark counts as a word
 """
@@ -41,16 +41,14 @@ class Rule:
         section: the pack's section it stands in: a reason, `ignore`, `escalation`, `severity_high`, `severity_low`.
         parts: per part every literal that fulfils it, with spaces where a word must end.
         ordered: the parts must follow each other closely.
-        weight: fixed by the pack; None for one that follows from the length of what matched.
     """
 
     section: str
     parts: tuple[tuple[str, ...], ...]
     ordered: bool = False
-    weight: float | None = None
 
 
-def parse(phrase: str, section: str, language: str, weight: float | None = None) -> Rule:
+def parse(phrase: str, section: str, language: str) -> Rule:
     """Read one phrase.
 
     Raises:
@@ -62,7 +60,7 @@ def parse(phrase: str, section: str, language: str, weight: float | None = None)
     if len(joins) > 1:
         raise PhraseError(f"{phrase!r} mixes + and >; use one of them")
     parts = tuple(_part(text.strip(), language) for text in texts)
-    return Rule(section=section, parts=parts, ordered=">" in joins, weight=weight)
+    return Rule(section=section, parts=parts, ordered=">" in joins)
 
 
 def weigh(literals: tuple[str, ...], language: str) -> float:

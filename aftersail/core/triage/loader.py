@@ -24,7 +24,6 @@ SECTIONS = frozenset({str(reason) for reason in Reason}) - {"other"} | {
 }
 SHIPPED = Path(__file__).parent / "phrases"
 
-_WEIGHT_TOP = 3.0
 _COMBINATIONS = 5000
 
 
@@ -53,9 +52,9 @@ class PhraseBook:
         self._lock = threading.Lock()
 
     @classmethod
-    def shipped(cls, *more: Path) -> PhraseBook:
-        """The packs that come with aftersail, and those of further folders."""
-        return cls(SHIPPED, *more)
+    def shipped(cls) -> PhraseBook:
+        """The packs that come with aftersail."""
+        return cls(SHIPPED)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -101,7 +100,7 @@ def entries(path: Path) -> Iterator[tuple[str, int, Node]]:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or error
-        raise PackError(path, line, f"not YAML: {problem}", "correct the line") from error
+        raise PackError(path, line, f"not YAML: {problem}", "correct the line, or put the phrase in quotes") from error
     except UnicodeDecodeError as error:
         raise PackError(path, 1, f"not UTF-8: {error.reason}", "save the file as UTF-8") from error
     if not isinstance(root, MappingNode):
@@ -134,30 +133,12 @@ def _load(language: str, files: tuple[Path, ...]) -> PhrasePack:
 
 def _rule(path: Path, item: Node, section: str, language: str) -> Rule:
     line = item.start_mark.line + 1
-    phrase, weight = item, None
-    if isinstance(item, MappingNode):
-        fields = {str(key.value): value for key, value in item.value}
-        if set(fields) != {"phrase", "weight"}:
-            raise PackError(path, line, f"a phrase with fields {sorted(fields)}", "write {phrase: …, weight: …}")
-        phrase, weight = fields["phrase"], _weight(path, fields["weight"])
-    if not isinstance(phrase, ScalarNode):
-        raise PackError(path, line, "a phrase must be text", "write `- phrase` or `- {phrase: …, weight: …}`")
+    if not isinstance(item, ScalarNode):
+        raise PackError(path, line, "a phrase must be text", "write `- phrase`")
     try:
-        return parse(str(phrase.value), section, language, weight)
+        return parse(str(item.value), section, language)
     except PhraseError as error:
         raise PackError(path, line, str(error), "see the head of core/triage/grammar.py") from error
-
-
-def _weight(path: Path, node: Node) -> float:
-    try:
-        weight = float(node.value)
-    except (TypeError, ValueError):
-        weight = 0.0
-    if not 0 < weight <= _WEIGHT_TOP:
-        raise PackError(
-            path, node.start_mark.line + 1, f"weight {node.value!r}", f"give a number above 0, up to {_WEIGHT_TOP:g}"
-        )
-    return weight
 
 
 def _claim(rule: Rule, places: dict[frozenset[str], tuple[str, Path, int]], path: Path, line: int) -> None:

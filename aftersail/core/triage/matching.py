@@ -12,7 +12,7 @@ from aftersail.core.triage.folding import sentences
 from aftersail.core.triage.grammar import Rule, weigh
 from aftersail.core.triage.sentence import Sentence
 
-_GAP = 4
+_GAP = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,20 +101,19 @@ class PhrasePack:
         return False
 
     def _hit(self, match: _Match, sentence: Sentence) -> Hit:
-        rule = self._rules[match.number]
         literals = tuple(sentence.folded[span.start : span.stop] for span in match.spans)
         return Hit(
-            section=rule.section,
+            section=self._rules[match.number].section,
             words=sentence.quote(place for span in match.spans for place in span),
-            weight=weigh(literals, self.language) if rule.weight is None else rule.weight,
+            weight=weigh(literals, self.language),
         )
 
 
 def _chain(listed: list[list[range]], sentence: Sentence, after: range | None = None) -> tuple[range, ...]:
-    """One span per part, each close behind the one before; empty where there is no such row."""
+    """One span per part, each close behind the one before, long ones first; empty where there is no such row."""
     if not listed:
         return ()
-    for span in listed[0]:
+    for span in sorted(listed[0], key=len, reverse=True):
         if after is None or (after.stop <= span.start and sentence.words_between(after.stop, span.start) <= _GAP):
             rest = _chain(listed[1:], sentence, span)
             if len(rest) == len(listed) - 1:
