@@ -102,19 +102,17 @@ def renew(ctx: click.Context, name: str, given: tuple[str, ...]) -> None:
     import sqlalchemy as sa
 
     from aftersail.core.cli.session import open_app
-    from aftersail.core.runtime.channels import secret_fields
+    from aftersail.core.runtime.channels import ChannelConfigError, secret_fields
     from aftersail.core.store import tables
 
     with open_app(ctx) as app:
         configured = _configured(app, name)
         model = app.host.connector_type(configured.connector).settings_model
-        answers = {**configured.settings, **_parse(given)}
-        asked = {
-            field: value
-            for field, value in answers.items()
-            if field not in secret_fields(model) or field in _parse(given)
-        }
-        _, secrets = _ask(model, name, asked, app, only_secrets=True)
+        answers = _parse(given)
+        plain = next((field for field in answers if field in model.model_fields.keys() - secret_fields(model)), None)
+        if plain is not None:
+            raise ChannelConfigError(f"{plain} is no secret; change it in {ctx.obj['config']} under channels.{name}")
+        _, secrets = _ask(model, name, answers, app, only_secrets=True)
         _check_and_keep(app, name, configured, secrets, check=True)
         table = tables.channel
         with app.engine.begin() as conn:
@@ -146,10 +144,16 @@ def check(ctx: click.Context, name: str) -> None:
 def remove(ctx: click.Context, name: str) -> None:
     """Remove a channel and its secrets; what came through it stays."""
     from aftersail.core.cli.session import open_app
+    from aftersail.core.runtime.channels import ChannelConfigError
     from aftersail.core.runtime.edit import remove_channel
 
     with open_app(ctx, check_schema=False) as app:
         _configured(app, name)
+        needed = next((other for other, it in app.settings.channels.items() if it.mailbox == name), None)
+        if needed is not None:
+            raise ChannelConfigError(
+                f"channel {needed} answers its buyers through {name}; first take `mailbox` off channels.{needed}"
+            )
         remove_channel(ctx.obj["config"], name)
         app.secrets.forget(name)
     click.echo(f"removed channel {name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Final
@@ -48,6 +49,11 @@ def cli(ctx: click.Context, config: Path, no_plugins: bool) -> None:
 
 def main() -> None:
     """Run the command line; an error that has a name ends with one clear text and a non-zero code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a terminal of one alphabet must not stop at the first letter of another
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli(standalone_mode=True)
     except ModuleNotFoundError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -50,19 +51,20 @@ def print_rows(
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in columns.values():
         table.add_column(heading, no_wrap=heading != wide, overflow="ellipsis")
     for row in rows:
-        table.add_row(*(show(row.get(key)) for key in columns))
+        table.add_row(*(Text(show(row.get(key))) for key in columns))  # what a buyer writes is no markup
     # A pipe has no width of its own; cutting lines there would hide values from grep.
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     Console(file=sys.stdout, highlight=False, width=width).print(table)
 
 
 def show(value: object) -> str:
-    """Show one value to a person; instants in the local zone."""
+    """Show one value to a person; instants in the local zone, without what would steer a terminal."""
     if value is None:
         return "\u2013"
     if isinstance(value, datetime):
@@ -71,4 +73,9 @@ def show(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(show(item) for item in value) or "\u2013"
-    return str(value)
+    return visible(str(value))
+
+
+def visible(text: str) -> str:
+    """Drop control characters, which would move the cursor, colour or rename a terminal; lines and tabs stay."""
+    return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) != "Cc")

@@ -7,7 +7,7 @@ from typing import Final
 
 import rich_click as click
 
-from aftersail.core.cli.output import json_option, print_json, print_rows
+from aftersail.core.cli.output import json_option, print_json, print_rows, visible
 
 _COLUMNS: Final = {
     "id": "Pack",
@@ -80,4 +80,4 @@ def explain(ctx: click.Context, number: int, as_json: bool) -> None:
     if as_json:
         print_json(decision.model_dump(mode="json"))
     else:
-        click.echo(explain_decision(decision))
+        click.echo(visible(explain_decision(decision)))

@@ -34,8 +34,14 @@ def list_refunds(ctx: click.Context, state: tuple[str, ...], as_json: bool) -> N
     """List refunds, the newest first; those that wait for a person are planned, refused or unknown."""
     from aftersail.core.cli.session import open_app
     from aftersail.core.desk.views import refund_rows
+    from aftersail.core.remedies import RemedyState
     from aftersail.core.store.engine import reading
 
+    unknown = [name for name in state if name not in list(RemedyState)]
+    if unknown:
+        raise click.BadParameter(
+            f"{unknown[0]!r} is no state; states are: {', '.join(RemedyState)}", param_hint="--state"
+        )
     with open_app(ctx) as app, reading(app.engine).connect() as conn:
         rows = refund_rows(conn, states=state)
     if not as_json:

@@ -25,7 +25,7 @@ def sync(ctx: click.Context, only: tuple[str, ...], as_json: bool) -> None:
     from aftersail.core.cli.progress import sync_progress
     from aftersail.core.cli.session import open_app
     from aftersail.core.runtime.channels import ChannelConfigError
-    from aftersail.core.runtime.syncing import SYNC_ERRORS, sync_channel
+    from aftersail.core.runtime.syncing import SYNC_ERRORS, explain, sync_channel
 
     with open_app(ctx) as app:
         app.register_channels()
@@ -38,7 +38,7 @@ def sync(ctx: click.Context, only: tuple[str, ...], as_json: bool) -> None:
                 try:
                     reports.append(sync_channel(app, channel, progress))
                 except SYNC_ERRORS as error:
-                    failures[channel] = f"{type(error).__name__}: {error}"
+                    failures[channel] = f"{type(error).__name__}: {explain(channel, error)}"
     if as_json:
         print_json({"synced": [asdict(report) for report in reports], "failed": failures})
     for channel, why in failures.items():
@@ -56,7 +56,7 @@ def run(ctx: click.Context, until_idle: bool) -> None:
     from contextlib import nullcontext
 
     from aftersail.core.cli.session import open_app
-    from aftersail.core.runtime.daemon import Daemon, DaemonError
+    from aftersail.core.runtime.daemon import Daemon, DaemonError, LeaseLostError
 
     with open_app(ctx, check_schema=False) as app:
         app.migrate()
@@ -64,6 +64,9 @@ def run(ctx: click.Context, until_idle: bool) -> None:
         try:
             with _pages(app) if web.listen else nullcontext():
                 clean = Daemon(app).run(until_idle=until_idle)
+        except LeaseLostError as error:
+            click.echo(f"Error: {error}", err=True)
+            os._exit(1)
         except DaemonError as error:
             raise click.ClickException(str(error)) from None
         if not clean:

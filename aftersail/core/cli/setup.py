@@ -27,14 +27,15 @@ channels: {}
 @click.pass_context
 def init(ctx: click.Context) -> None:
     """Write aftersail.yaml and the database, or bring an existing database up to date."""
-    from aftersail.core.cli.session import open_app
+    from aftersail.core.cli.session import clear_errors, open_app
     from aftersail.core.store.migrate import newest
 
     path = ctx.obj["config"]
     if path.exists():
         click.echo(f"{path} is there already: left as it is")
     else:
-        path.write_text(_TEMPLATE, encoding="utf-8")
+        with clear_errors():
+            path.write_text(_TEMPLATE, encoding="utf-8")
         click.echo(f"wrote {path}")
     with open_app(ctx, check_schema=False) as app:
         app.migrate()

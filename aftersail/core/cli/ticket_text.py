@@ -11,24 +11,25 @@ from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
 
-from aftersail.core.cli.output import show
+from aftersail.core.cli.output import show, visible
 
 
 def print_ticket(view: Mapping[str, Any]) -> None:
     """Print a ticket from top to bottom; nothing in it is read as markup."""
     console = Console(file=sys.stdout, highlight=False)
-    console.print(Text(f"Ticket {view['id']}: {view['subject']}", style="bold"))
+    console.print(Text(visible(f"Ticket {view['id']}: {view['subject']}"), style="bold"))
     for line in _head(view):
-        console.print(Text(line))
+        console.print(Text(visible(line)))
     for message in view["messages"]:
         arrow = "→" if message["direction"] == "outbound" else "←"
         title = f"{arrow} {message['author'] or 'unknown'}, {show(message['sent_at'])}"
-        console.print(Panel(Text(message["text"] or "(empty)"), title=Text(title), title_align="left"))
+        text = Text(visible(message["text"]) or "(empty)")
+        console.print(Panel(text, title=Text(visible(title)), title_align="left"))
     for title, lines in _sections(view):
         if lines:
             console.print(Rule(title, align="left", style="dim"))
             for line in lines:
-                console.print(Text(line))
+                console.print(Text(visible(line)))
 
 
 def _head(view: Mapping[str, Any]) -> Iterator[str]:

@@ -25,12 +25,15 @@ from aftersail.core.clocks import (
     tick,
 )
 from aftersail.core.contract import ClockBreached, ClockWarned
+from aftersail.core.desk.turns import Turns
 from aftersail.core.policy import Pack
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
 
 RESPONSES: Final = frozenset({Metric.FIRST_RESPONSE, Metric.NEXT_RESPONSE, Metric.PLATFORM_DEADLINE})
 """What an answer to the buyer stops."""
+
+_OWN_RESPONSES: Final = frozenset({Metric.FIRST_RESPONSE, Metric.NEXT_RESPONSE})
 
 _DEADLINE_WARNING: Final = timedelta(hours=2)
 
@@ -47,10 +50,13 @@ def start_clocks(unit: Unit, ticket: int, targets: Iterable[Target], pack: Pack,
 def restart_response(unit: Unit, ticket: int, targets: Iterable[Target], pack: Pack, at: datetime) -> None:
     """Start the clocks of the next answer, unless one runs: it counts from the first message nobody has answered.
 
-    A pack without a target for the next answer promises the same as for the first.
+    One that began later gives way. A pack without a target for the next answer promises the same as for the first.
     """
-    if any(clock.metric in RESPONSES for _, clock in _running(unit, ticket)):
+    running = [(row_id, clock) for row_id, clock in _running(unit, ticket) if clock.metric in _OWN_RESPONSES]
+    if any(clock.started_at <= at for _, clock in running):
         return
+    for row_id, clock in running:
+        _update(unit, row_id, cancel(clock, unit.now))
     promised = list(targets)
     wanted = [target for target in promised if target.metric is Metric.NEXT_RESPONSE] or [
         target.model_copy(update={"metric": Metric.NEXT_RESPONSE})
@@ -63,13 +69,42 @@ def restart_response(unit: Unit, ticket: int, targets: Iterable[Target], pack: P
 
 
 def start_deadline(unit: Unit, ticket: int, started: datetime, due: datetime, source: Source) -> None:
-    """Start the platform's own deadline, unless the same one runs already."""
+    """Start the platform's deadline for answering a message; another one for the same message gives way."""
     for row_id, clock in _running(unit, ticket):
-        if clock.metric is Metric.PLATFORM_DEADLINE:
+        if clock.metric is Metric.PLATFORM_DEADLINE and clock.started_at == started:
             if clock.due_at == due:
                 return
             _update(unit, row_id, cancel(clock, unit.now))
     _insert(unit, ticket, from_deadline(Metric.PLATFORM_DEADLINE, started, due, source, _DEADLINE_WARNING))
+    refresh_due(unit, ticket)
+
+
+def keep_case_deadline(unit: Unit, ticket: int, started: datetime, due: datetime | None, source: Source) -> None:
+    """Let the platform's deadline for its cases run as it stands now; None where no case waits any more.
+
+    An answer to the buyer does not stop it: the platform waits for a decision.
+    """
+    for row_id, clock in _running(unit, ticket):
+        if clock.metric is Metric.RETURN_ANSWERED and clock.duration is None:
+            if clock.due_at == due:
+                return
+            _update(unit, row_id, cancel(clock, unit.now) if due else meet(clock, max(unit.now, clock.started_at)))
+    if due is not None:
+        _insert(unit, ticket, from_deadline(Metric.RETURN_ANSWERED, started, due, source, _DEADLINE_WARNING))
+    refresh_due(unit, ticket)
+
+
+def settle_turns(unit: Unit, ticket: int, turns: Turns, targets: Iterable[Target], pack: Pack) -> None:
+    """Make the response clocks say what the conversation says: stopped by answers, running for what still waits."""
+    for row_id, clock in _running(unit, ticket):
+        if clock.metric in RESPONSES:
+            answered_at = turns.answer_to(clock.started_at)
+            if answered_at is not None:
+                _update(unit, row_id, meet(clock, answered_at))
+            elif turns.since is None or turns.dropped(clock.started_at):
+                _update(unit, row_id, cancel(clock, unit.now))
+    if turns.since is not None:
+        restart_response(unit, ticket, targets, pack, turns.since)
     refresh_due(unit, ticket)
 
 
@@ -80,6 +115,20 @@ def meet_clocks(unit: Unit, ticket: int, metrics: Iterable[Metric], at: datetime
         if clock.metric in wanted:
             _update(unit, row_id, meet(clock, max(at, clock.started_at)))
     refresh_due(unit, ticket)
+
+
+def refile_clocks(unit: Unit, ticket: int) -> None:
+    """Make way for the clocks of a ticket whose first message turned out to be an earlier one."""
+    table = tables.clock
+    met = sa.select(table.c.id, table.c.body).where(
+        table.c.ticket == ticket, table.c.state == ClockState.MET, table.c.metric == Metric.FIRST_RESPONSE
+    )
+    for row in unit.conn.execute(met).all():
+        void = {"state": ClockState.CANCELLED, "met_at": None, "cancelled_at": unit.now}
+        _update(unit, row.id, Clock.model_validate(row.body).model_copy(update=void))
+    for row_id, clock in _running(unit, ticket):
+        if clock.duration is not None and clock.metric is not Metric.NEXT_RESPONSE:
+            _update(unit, row_id, cancel(clock, unit.now))
 
 
 def cancel_clocks(unit: Unit, ticket: int) -> None:

@@ -35,7 +35,7 @@ def gather(conn: sa.Connection, ticket: Any, channel: ChannelInfo, at: datetime)
         found |= _buyer(conn, order)
         found |= _parcel(conn, order.id, at)
         found["claim.amount"] = _claimed(case, order)
-        found["buyer.matches_order"] = _is_buyer(ticket, order)
+        found["buyer.matches_order"] = is_buyer(ticket.channel, ticket.buyer_email, order)
     return make_facts(found)
 
 
@@ -108,8 +108,8 @@ def _claimed(case: Any | None, order: Any) -> Money | None:
     return _money(order.total, order.currency)
 
 
-def _is_buyer(ticket: Any, order: Any) -> bool:
+def is_buyer(channel: str, email: str | None, order: Any) -> bool:
     """The platform itself names the order, or the mail comes from the address the order was placed with."""
-    if ticket.channel == order.channel:
+    if channel == order.channel:
         return True
-    return bool(ticket.buyer_email and order.buyer_email and ticket.buyer_email.lower() == order.buyer_email.lower())
+    return bool(email and order.buyer_email and email.lower() == order.buyer_email.lower())

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from aftersail.core.contract import CaseAction, CaseDecision, Money, RefundLine, RefundRequest
 from aftersail.core.desk.answers import compose, route
-from aftersail.core.desk.clockwork import restart_response, start_clocks
+from aftersail.core.desk.clockwork import start_clocks
 from aftersail.core.desk.facts import gather
 from aftersail.core.desk.services import Services
 from aftersail.core.desk.templates import TemplateError, render
 from aftersail.core.desk.tickets import get_ticket, update_ticket
-from aftersail.core.policy import AskPerson, Decision, Flag, Pack, PlannedRefund, PlannedReply, Tag, decide
+from aftersail.core.policy import (
+    AskPerson,
+    Decision,
+    Flag,
+    Pack,
+    PackNotFoundError,
+    PlannedRefund,
+    PlannedReply,
+    Tag,
+    decide,
+)
 from aftersail.core.remedies.plan import AUTOMATION, plan_case_decision, plan_refund, plan_reply, remedy_key
 from aftersail.core.remedies.tasks import close_answered, open_task
 from aftersail.core.store import tables
@@ -25,18 +36,26 @@ ACKNOWLEDGEMENT: Final = "acknowledge"
 _DECIDE: Final = "decide"
 
 
-def judge(unit: Unit, services: Services, ticket_id: int, *, first: bool, message_at: Any = None) -> Decision:
+def pack_of(services: Services, filed_at: datetime) -> Pack:
+    """The pack that judges what was filed at an instant; what is older than the pack is judged by its first version."""
+    try:
+        return services.packs.in_force(services.pack_id, filed_at)
+    except PackNotFoundError:
+        return services.packs.get(services.pack_id, min(services.packs.versions(services.pack_id)))
+
+
+def judge(unit: Unit, services: Services, ticket_id: int, *, first: bool, act: bool = True) -> Decision:
     """Decide on a ticket as it stands now, start its clocks and plan what follows.
 
     Args:
         unit: the transaction.
         services: packs, channels, jobs.
         ticket_id: the ticket.
-        first: whether it was just opened; else a new message came to it.
-        message_at: when the buyer sent what is judged; None judges again without a new message.
+        first: whether its clocks are to start; else it was judged before.
+        act: False where the seller has dealt with it already: then nothing is planned.
     """
     ticket = get_ticket(unit.conn, ticket_id)
-    pack = services.packs.in_force(services.pack_id, ticket.filed_at)
+    pack = pack_of(services, ticket.filed_at)
     facts = gather(unit.conn, ticket, services.channels[ticket.channel], unit.now)
     decision = decide(pack, facts, unit.now)
     row = {
@@ -51,10 +70,9 @@ def judge(unit: Unit, services: Services, ticket_id: int, *, first: bool, messag
     update_ticket(unit, ticket_id, tier=decision.tier, pack_id=decision.pack_id, pack_version=decision.pack_version)
     if first:
         start_clocks(unit, ticket_id, decision.targets, pack, ticket.filed_at)
-    elif message_at is not None:
-        restart_response(unit, ticket_id, decision.targets, pack, message_at)
     unit.record("decided", ticket.channel, ticket_id, why=decision.summary, tier=decision.tier)
-    _plan(unit, services, get_ticket(unit.conn, ticket_id), pack, decision)
+    if act:
+        _plan(unit, services, get_ticket(unit.conn, ticket_id), pack, decision)
     return decision
 
 

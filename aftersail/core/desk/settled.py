@@ -24,6 +24,8 @@ def on_settled(unit: Unit, remedy: Any) -> None:
         _answered(unit, remedy)
     elif remedy.kind == RemedyKind.REFUND:
         _refunded(unit, remedy)
+    elif remedy.kind == RemedyKind.CASE:
+        meet_clocks(unit, remedy.ticket, [Metric.RETURN_ANSWERED], remedy.settled_at)
 
 
 def _answered(unit: Unit, remedy: Any) -> None:

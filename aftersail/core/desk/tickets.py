@@ -44,6 +44,8 @@ def open_ticket(
     `filed_at` is when the buyer sent the request: it pins the version of the pack.
     """
     email = buyer.email.lower() if buyer.email else None
+    # Whoever names another channel's order has not proven to be its buyer.
+    ordered = order if order is not None and order.channel == channel else None
     row = {
         "channel": channel,
         "via": via,
@@ -54,9 +56,9 @@ def open_ticket(
         "reason": "other",
         "reason_because": "",
         "escalation": False,
-        "buyer_key": buyer.external_id or email or (order.buyer_key if order else None),
+        "buyer_key": buyer.external_id or email or (ordered.buyer_key if ordered else None),
         "buyer_name": buyer.name or (order.buyer_name if order else None),
-        "buyer_email": email or (order.buyer_email if order else None),
+        "buyer_email": email or (ordered.buyer_email if ordered else None),
         "reply_to": reply_to,
         "thread_id": thread_id,
         "filed_at": filed_at,

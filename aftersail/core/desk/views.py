@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from aftersail.core.clocks import Target
 from aftersail.core.contract import Money
 from aftersail.core.desk.tickets import TicketError, TicketState, get_ticket
 from aftersail.core.policy import Decision
@@ -88,3 +89,11 @@ def newest_decision(conn: sa.Connection, number: int) -> Decision:
     if body is None:
         raise TicketError(f"nothing was decided on ticket {number}: it holds no message of a buyer")
     return Decision.model_validate(body)
+
+
+def targets_in_force(conn: sa.Connection, number: int) -> tuple[Target, ...]:
+    """What was promised on a ticket, by its newest decision; nothing where it was never judged."""
+    table = tables.decision
+    newest = sa.select(table.c.body).where(table.c.ticket == number).order_by(table.c.id.desc()).limit(1)
+    body = conn.scalar(newest)
+    return () if body is None else Decision.model_validate(body).targets

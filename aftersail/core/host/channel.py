@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aftersail.core.contract import (
     Account,
@@ -79,23 +79,29 @@ class Channel:
         """Tell whether the connector implements a hook."""
         return hook in self.operations
 
-    def _call(self, hook: str, answer: type[AnswerT], **arguments: Any) -> AnswerT:
+    def _relayed(self, hook: str, **arguments: Any) -> Any:
         if not self.can(hook):
             raise NotAllowed(f"{self.title} cannot do this through its API: {hook}", code="unsupported")
         try:
-            result = getattr(self._relay.hook, hook)(**arguments)
+            return getattr(self._relay.hook, hook)(**arguments)
         except ChannelError:
             raise
         except Exception as error:
             raise ConnectorDefectError(self.id, hook, f"it raised {type(error).__name__}: {error}") from error
+
+    def _call(self, hook: str, answer: type[AnswerT], **arguments: Any) -> AnswerT:
+        result = self._relayed(hook, **arguments)
         if not isinstance(result, answer):
-            raise ConnectorDefectError(
-                self.id, hook, f"it answered {type(result).__name__} instead of {answer.__name__}"
-            )
+            cause = f"it answered {type(result).__name__} instead of {answer.__name__}"
+            raise ConnectorDefectError(self.id, hook, cause)
         return result
 
     def _call_optional(self, hook: str, answer: type[AnswerT], **arguments: Any) -> AnswerT | None:
-        return cast("AnswerT | None", self._call(hook, cast("type[AnswerT]", (answer, type(None))), **arguments))
+        result = self._relayed(hook, **arguments)
+        if result is not None and not isinstance(result, answer):
+            cause = f"it answered {type(result).__name__} instead of {answer.__name__} or None"
+            raise ConnectorDefectError(self.id, hook, cause)
+        return result
 
     def check_account(self) -> Account:
         """See `ChannelSpec.check_account`."""

@@ -6,39 +6,45 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aftersail.core.clocks import Metric, Source, SourceKind
+from aftersail.core.clocks import Source, SourceKind
 from aftersail.core.contract import Case
-from aftersail.core.desk.clockwork import meet_clocks, start_deadline
-from aftersail.core.desk.judge import judge
+from aftersail.core.desk.clockwork import keep_case_deadline
 from aftersail.core.desk.services import Services
-from aftersail.core.desk.tickets import TicketState, get_ticket, open_ticket, set_state, update_ticket
-from aftersail.core.intake.messages import announce
-from aftersail.core.intake.threading import find_ticket, order_key, remember
+from aftersail.core.desk.tickets import TicketState, get_ticket, open_ticket
+from aftersail.core.desk.turns import case_identity
+from aftersail.core.intake.consider import News, consider
+from aftersail.core.intake.fitting import fitted, storable
+from aftersail.core.intake.linking import link_order
+from aftersail.core.intake.threading import find_ticket, order_key, remember, remember_mentions
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
 from aftersail.core.store.write import upsert
 
 
 def store_cases(unit: Unit, services: Services, channel: str, found: tuple[Case, ...]) -> tuple[int, int]:
-    """Store what is new or newer; tell how many were new and how many revised."""
+    """Store what is new or newer, then judge each ticket once; tell how many were new and how many revised."""
     table = tables.cases
-    ids = {case.external_id for case in found}
+    clean = [storable(case, unit.now) for case in found]
     wanted = sa.select(table.c.external_id, table.c.revision).where(
-        table.c.channel == channel, table.c.external_id.in_(ids)
+        table.c.channel == channel, table.c.external_id.in_({case.external_id for case in clean})
     )
     known = {row.external_id: row.revision for row in unit.conn.execute(wanted)}
+    news: dict[int, News] = {}
     new = revised = 0
-    for case in sorted(found, key=lambda each: (each.opened_at, each.external_id, each.revision)):
+    for case in sorted(clean, key=lambda each: (each.opened_at, each.external_id, each.revision)):
         before = known.get(case.external_id)
         if before is not None and case.revision <= before:
             continue
-        _store(unit, services, channel, case, known=before is not None)
+        _store(unit, channel, case, news, known=before is not None)
         new, revised = new + (before is None), revised + (before is not None)
         known[case.external_id] = case.revision
+    for ticket, brought in news.items():
+        consider(unit, services, ticket, brought)
+        _keep_deadline(unit, services, ticket)
     return new, revised
 
 
-def _store(unit: Unit, services: Services, channel: str, case: Case, *, known: bool) -> None:
+def _store(unit: Unit, channel: str, case: Case, news: dict[int, News], *, known: bool) -> None:
     order = _order(unit.conn, channel, case.order_id)
     ticket, opened = _ticket(unit, channel, case, order)
     row = {
@@ -55,12 +61,13 @@ def _store(unit: Unit, services: Services, channel: str, case: Case, *, known: b
             include={"revision", "kind", "open", "status", "reason_code", "reason_text", "respond_by", "link"}
         ),
     }
-    upsert(unit.conn, tables.cases, [row], key=["channel", "external_id"], newer="revision")
+    upsert(unit.conn, tables.cases, [fitted(tables.cases, row)], key=["channel", "external_id"], newer="revision")
     unit.record("case_revised" if known else "case_stored", channel, ticket, case=case.external_id, status=case.status)
-    if opened or not known:
-        _judge(unit, services, channel, case, ticket, opened=opened)
-    elif not case.open:
-        meet_clocks(unit, ticket, [Metric.RETURN_ANSWERED, Metric.PLATFORM_DEADLINE], unit.now)
+    brought = news.setdefault(ticket, News(opened=opened))
+    if known:
+        brought.moved = True
+    else:
+        brought.cases.add(case_identity(channel, case.external_id))
 
 
 def _order(conn: sa.Connection, channel: str, order_id: str | None) -> Any | None:
@@ -94,33 +101,27 @@ def _ticket(unit: Unit, channel: str, case: Case, order: Any | None) -> tuple[in
             reply_to=case.buyer.email,
             thread_id=None,
         )
+    elif order is not None:
+        link_order(unit, ticket, order)
+    if order is None and case.order_id:
+        remember_mentions(unit.conn, [case.order_id.lstrip("#")], ticket)
     remember(unit.conn, keys, ticket)
     return ticket, opened
 
 
-def _judge(unit: Unit, services: Services, channel: str, case: Case, ticket: int, *, opened: bool) -> None:
-    row = get_ticket(unit.conn, ticket)
-    locale = None
-    if row.orders_id is not None:
-        locale = unit.conn.scalar(sa.select(tables.orders.c.locale).where(tables.orders.c.id == row.orders_id))
-    found = services.triage.assess(
-        subject="",
-        text=case.reason_text,
-        language_hint=locale,
-        reason_code=case.reason_code,
-        connector=services.channels[channel].kind,
+def _keep_deadline(unit: Unit, services: Services, ticket: int) -> None:
+    """The platform's deadline is the earliest of the ticket's open cases."""
+    table = tables.cases
+    wanted = sa.select(table.c.opened_at, table.c.respond_by, table.c.channel).where(
+        table.c.ticket == ticket, table.c.open, table.c.respond_by.is_not(None)
     )
-    values: dict[str, Any] = {"escalation": bool(row.escalation) or found.escalation}
-    if opened or row.reason == "other":
-        values |= {"reason": found.reason, "reason_because": found.because}
-    if opened:
-        values["language"] = found.language
-    update_ticket(unit, ticket, **values)
-    if not opened:
-        set_state(unit, ticket, TicketState.OPEN, "buyer")
-    decision = judge(unit, services, ticket, first=opened, message_at=case.opened_at)
-    if case.respond_by and case.open:
-        source = Source(kind=SourceKind.MARKETPLACE, name=services.channels[channel].kind)
-        start_deadline(unit, ticket, case.opened_at, case.respond_by, source)
-    if opened:
-        announce(unit, channel, ticket, decision.tier)
+    first = unit.conn.execute(wanted.order_by(table.c.respond_by, table.c.id).limit(1)).first()
+    if first is None:
+        row = get_ticket(unit.conn, ticket)
+        keep_case_deadline(unit, ticket, unit.now, None, _source(services, row.channel))
+    else:
+        keep_case_deadline(unit, ticket, first.opened_at, first.respond_by, _source(services, first.channel))
+
+
+def _source(services: Services, channel: str) -> Source:
+    return Source(kind=SourceKind.MARKETPLACE, name=services.channels[channel].kind)

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from aftersail.core.desk.facts import is_buyer
 from aftersail.core.desk.judge import judge
 from aftersail.core.desk.services import Services
 from aftersail.core.desk.tickets import TicketState, get_ticket, update_ticket
@@ -20,7 +21,10 @@ def link_order(unit: Unit, ticket: int, order: Any) -> bool:
     row = get_ticket(unit.conn, ticket)
     if row.orders_id is not None:
         return False
-    update_ticket(unit, ticket, orders_id=order.id, buyer_name=row.buyer_name or order.buyer_name)
+    known = {"orders_id": order.id, "buyer_name": row.buyer_name or order.buyer_name}
+    if row.channel == order.channel:  # else the writer has not proven to be its buyer
+        known |= {"buyer_key": row.buyer_key or order.buyer_key, "buyer_email": row.buyer_email or order.buyer_email}
+    update_ticket(unit, ticket, **known)
     forget_mentions(unit.conn, ticket)
     unit.record("order_linked", row.channel, ticket, order=order.number)
     return True
@@ -33,14 +37,23 @@ def link_new_orders(unit: Unit, services: Services, channel: str, external_ids: 
         sa.select(table).where(table.c.channel == channel, table.c.external_id.in_(external_ids)).order_by(table.c.id)
     )
     for order in unit.conn.execute(wanted).all():
-        for ticket in mentioned_by(unit.conn, order.number):
-            if _number_is_taken(unit.conn, order) or not link_order(unit, ticket, order):
+        for ticket in _waiting_for(unit.conn, order):
+            if not link_order(unit, ticket, order):
                 continue
             row = get_ticket(unit.conn, ticket)
-            if row.buyer_email and order.buyer_email and row.buyer_email.lower() == order.buyer_email.lower():
+            if is_buyer(row.channel, row.buyer_email, order):
                 remember(unit.conn, [order_key(order.channel, order.external_id)], ticket)
             if row.state == TicketState.OPEN:
                 judge(unit, services, ticket, first=False)
+
+
+def _waiting_for(conn: sa.Connection, order: Any) -> list[int]:
+    """Tickets of the order's own channel may name it by the platform's id, all may by its number."""
+    by_id = [
+        ticket for ticket in mentioned_by(conn, order.external_id) if get_ticket(conn, ticket).channel == order.channel
+    ]
+    by_number = [] if _number_is_taken(conn, order) else mentioned_by(conn, order.number)
+    return list(dict.fromkeys((*by_id, *by_number)))
 
 
 def _number_is_taken(conn: sa.Connection, order: Any) -> bool:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from aftersail.core.contract import Order, Party, TrackingStatus
 from aftersail.core.desk.services import Services
+from aftersail.core.intake.fitting import fitted, storable
 from aftersail.core.intake.linking import link_new_orders
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
@@ -21,7 +22,8 @@ def buyer_key(buyer: Party) -> str | None:
 
 def store_orders(unit: Unit, services: Services, channel: str, orders: tuple[Order, ...]) -> tuple[int, int]:
     """Store what is new or newer, with the parcels it names; tell how many were new and how many revised."""
-    newest = {order.external_id: order for order in sorted(orders, key=lambda order: order.revision)}
+    clean = [storable(order, unit.now) for order in orders]
+    newest = {order.external_id: order for order in sorted(clean, key=lambda order: order.revision)}
     before = _count(unit, channel, list(newest))
     rows = [_row(channel, order) for order in newest.values()]
     changed = upsert(unit.conn, tables.orders, rows, key=["channel", "external_id"], newer="revision")
@@ -39,7 +41,7 @@ def _count(unit: Unit, channel: str, external_ids: list[str]) -> int:
 
 
 def _row(channel: str, order: Order) -> dict[str, Any]:
-    return {
+    row = {
         "channel": channel,
         "external_id": order.external_id,
         "revision": order.revision,
@@ -59,6 +61,7 @@ def _row(channel: str, order: Order) -> dict[str, Any]:
         "link": order.link,
         "lines": [line.model_dump(mode="json") for line in order.lines],
     }
+    return fitted(tables.orders, row)
 
 
 def _store_parcels(unit: Unit, channel: str, orders: list[Order]) -> None:
@@ -78,4 +81,4 @@ def _store_parcels(unit: Unit, channel: str, orders: list[Order]) -> None:
                 "events": [],
                 "due_at": None if order.delivered_at else unit.now,
             }
-            insert_once(unit.conn, tables.shipment, row, key=["orders_id", "tracking_number"])
+            insert_once(unit.conn, tables.shipment, fitted(tables.shipment, row), key=["orders_id", "tracking_number"])

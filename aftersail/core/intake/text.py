@@ -6,18 +6,25 @@ import re
 from typing import Final
 
 import nh3
-from selectolax.lexbor import LexborHTMLParser
 
-_ADDRESS: Final = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+")
+from aftersail.core.contract.markup import html_to_text
+
+_ADDRESS: Final = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}\.[^\s@<>]{1,64}")
 _QUOTED: Final = re.compile(r"^\s*>")
 _LABEL: Final = re.compile(
     r"^\s*\*?[^\s:\uff1a][^:\uff1a@]{0,30}\*?\s*[:\uff1a]\s*\S"
 )  # U+FF1A: the colon of CJK mail programs
 _RULE: Final = re.compile(r"^\s*[-_=*]{3,}.*$")
 _DIGIT: Final = re.compile(r"\d")
-_BLANKS: Final = re.compile(r"\n{3,}")
+_TIME: Final = re.compile(r"\d\D{1,3}\d.*\d{1,2}[:.h\u6642\u65f6\uc2dc]\s?\d{2}|\d{1,2}[:.h]\d{2}.*\d\D{1,3}\d")
+_BRACKETED: Final = re.compile(r"<[^\s@<>]{1,64}@[^\s@<>]{1,255}>")
+_YEAR: Final = re.compile(r"\b(19|20)\d\d\b|(19|20)\d\d[\u5e74\ub144]")
+_GAPS: Final = re.compile(r"\n{3,}")
+_COLONS: Final = (":", "\uff1a")
+_TRAILING: Final = " \t\xa0\u200e\u200f\u202c"  # marks that turn the direction of writing stand after an Arabic colon
 
 _ATTRIBUTION_LINES = 3
+_LONGEST_LINE = 500
 _HEADER_LINES = 3
 _HEADER_SPAN = 5
 
@@ -36,9 +43,11 @@ _QUOTES: Final = (
     ".yahoo_quoted, "
     ".protonmail_quote, "
     "div[style*='border-top:solid #E1E1E1'], "
-    "div[style*='border-top:solid #E1E1E1'] ~ *"
+    "div[style*='border-top:solid #E1E1E1'] ~ *, "
+    "div:has(> div[style*='border-top:solid #E1E1E1']) ~ *, "
+    "div:has(> div[style*='border-top:solid #B5C4DF']), "
+    "div:has(> div[style*='border-top:solid #B5C4DF']) ~ *"
 )
-_BLOCKS: Final = ("p", "div", "tr", "li", "blockquote", "h1", "h2", "h3", "h4", "pre")
 _TAGS: Final = nh3.ALLOWED_TAGS - {"img", "map", "area"}
 
 
@@ -47,59 +56,72 @@ def clean_html(html: str) -> str:
     return nh3.clean(html, tags=set(_TAGS), link_rel="noopener noreferrer nofollow")
 
 
-def html_to_text(html: str, *, keep_quotes: bool = False) -> str:
-    """Turn HTML into plain text, without the history a mail program quoted."""
-    tree = LexborHTMLParser(html)
-    for node in tree.css("script, style, head, title" if keep_quotes else f"script, style, head, title, {_QUOTES}"):
-        node.decompose()
-    body = tree.body
-    if body is None:
-        return ""
-    for node in body.css("br"):
-        node.replace_with("\n")
-    for node in body.css(", ".join(_BLOCKS)):
-        node.insert_after("\n")
-    lines = (" ".join(line.split()) for line in body.text(deep=True).splitlines())
-    return _BLANKS.sub("\n\n", "\n".join(lines)).strip()
-
-
 def cut_quotes(text: str) -> str:
     """Return what the author wrote now.
 
-    Two rules that need no language: the first line that begins with `>` goes, with up to three lines before it that
-    hold an address and a digit ("On 3 May, Ann <a@b> wrote:" in any tongue); and so does a block of three or more
-    "Label: value" lines within five of which one holds an address (Outlook's header), with a rule above it. A mail that
-    would be empty after that is kept whole: the buyer has then written below or between the quoted lines.
+    Rules that need no language: lines that begin with `>` go, and with the first of them the line that names who wrote
+    them and when ("On 3 May at 10:00, Ann <a@b> wrote:" ends with a colon in any tongue). Where no line is marked, all
+    below such a line goes; and so does all from a block of three or more "Label: value" lines within five of which one
+    holds an address (Outlook's header), with a rule above it. What stands between quoted lines is the author's answer.
+    A mail that would be empty after that is kept whole.
     """
     lines = text.replace("\r\n", "\n").split("\n")
-    cut = min(_first_quoted(lines), _first_header(lines))
-    own = "\n".join(lines[:cut]).strip()
-    if own:
-        return own
-    unquoted = "\n".join(line for line in lines if not _QUOTED.match(line)).strip()
-    return unquoted or text.strip()
+    lines = lines[: _first_header(lines)] or lines
+    first = next((index for index, line in enumerate(lines) if _QUOTED.match(line)), None)
+    if first is None:
+        own = lines[: _first_attribution(lines)]
+    else:
+        start = _attribution_above(lines, first)
+        own = lines[:start] + [line for line in lines[first:] if not _QUOTED.match(line)]
+    return _GAPS.sub("\n\n", "\n".join(own)).strip() or text.strip()
 
 
-def _first_quoted(lines: list[str]) -> int:
-    first = next((index for index, line in enumerate(lines) if _QUOTED.match(line)), len(lines))
-    if first == len(lines):
-        return first
-    above = first - 1
+def _attribution_above(lines: list[str], quoted: int) -> int:
+    """Return where the attribution of a quote begins, on up to three lines; the quote itself where it has none."""
+    above = quoted - 1
     while above >= 0 and not lines[above].strip():
         above -= 1
     for start in range(above, max(-1, above - _ATTRIBUTION_LINES), -1):
         if not lines[start].strip():
             break
-        block = " ".join(lines[start : above + 1])
-        if _ADDRESS.search(block) and _DIGIT.search(block):
-            return start
-    return first
+        if _is_attribution(" ".join(lines[start : above + 1])):
+            return _broken_off(lines, start, above)
+    return quoted
+
+
+def _broken_off(lines: list[str], start: int, end: int) -> int:
+    """Take in the line above where a mail program broke the attribution: it holds the address or the year."""
+    block, above = " ".join(lines[start : end + 1]), lines[start - 1] if start else ""
+    parts = (_BRACKETED, _YEAR)
+    return start - 1 if any(part.search(above[:_LONGEST_LINE]) and not part.search(block) for part in parts) else start
+
+
+def _first_attribution(lines: list[str]) -> int:
+    """Return where a quote begins that is not marked: below a line with a time and an address in angle brackets."""
+    for end in range(len(lines)):
+        if _ends_with_colon(lines[end]):
+            for start in range(end, max(-1, end - _ATTRIBUTION_LINES), -1):
+                if not lines[start].strip():
+                    break
+                block = " ".join(lines[start : end + 1])
+                if _is_attribution(block) and _BRACKETED.search(block):
+                    return _broken_off(lines, start, end)
+    return len(lines)
+
+
+def _ends_with_colon(line: str) -> bool:
+    return line.rstrip(_TRAILING).endswith(_COLONS)
+
+
+def _is_attribution(block: str) -> bool:
+    ends = len(block) <= _LONGEST_LINE and _ends_with_colon(block)
+    return ends and bool(_TIME.search(block) or (_DIGIT.search(block) and _ADDRESS.search(block)))
 
 
 def _first_header(lines: list[str]) -> int:
     for index in range(len(lines)):
         block = [line for line in lines[index : index + _HEADER_SPAN] if _LABEL.match(line)]
-        if len(block) >= _HEADER_LINES and _LABEL.match(lines[index]) and any(_ADDRESS.search(line) for line in block):
+        if len(block) >= _HEADER_LINES and _LABEL.match(lines[index]) and any(_ADDRESS.search(line[:_LONGEST_LINE]) for line in block):
             above = index - 1
             while above >= 0 and not lines[above].strip():
                 above -= 1
@@ -108,7 +130,14 @@ def _first_header(lines: list[str]) -> int:
 
 
 def own_words(text: str, html: str | None) -> str:
-    """Return what the author wrote now, from the plain part or, where there is none, from the HTML."""
-    if text.strip():
-        return cut_quotes(text)
-    return cut_quotes(html_to_text(html)) if html else ""
+    """Return what the author wrote now.
+
+    Marks in the HTML are surer than any reading of plain text, so where they set quotes apart the HTML is read; else
+    the plain part, and only where there is none the HTML.
+    """
+    if html:
+        whole, own = html_to_text(html), html_to_text(html, without=_QUOTES)
+        if own and own != whole:
+            return cut_quotes(own)
+        text = text if text.strip() else whole
+    return cut_quotes(text)

@@ -7,24 +7,31 @@ conversation, a relay address with an order, and last the order itself where the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from aftersail.core.contract import Message
-from aftersail.core.intake.text import html_to_text
+from aftersail.core.contract.markup import html_to_text
+from aftersail.core.intake.fitting import shortened
 from aftersail.core.store import tables
 from aftersail.core.store.write import insert_once
 
-_ORDER_WORD: Final = re.compile(r"#?[A-Z0-9]*\d[A-Z0-9-]{2,}", re.IGNORECASE)
+# It begins where a run of letters begins, so that a long one is walked once.
+_ORDER_WORD: Final = re.compile(r"#?(?<![A-Z])[A-Z]*\d[A-Z0-9-]{2,}", re.IGNORECASE)
 _MAX_CANDIDATES = 50
 _LONGEST_WORD = 63
+_LONGEST_KEY = 512
 _OWN_ID: Final = re.compile(r"<([^@>]+)@")
 
 
 def keys_of(channel: str, message: Message) -> Iterator[str]:
     """Yield what a later message of the same conversation would carry, the strongest first."""
+    return (shortened(key, _LONGEST_KEY) for key in _keys_of(channel, message))
+
+
+def _keys_of(channel: str, message: Message) -> Iterator[str]:
     if message.mail:
         for reference in (message.mail.in_reply_to, *reversed(message.mail.references)):
             if reference:
@@ -39,7 +46,7 @@ def keys_of(channel: str, message: Message) -> Iterator[str]:
 
 def order_key(channel: str, external_id: str) -> str:
     """The key under which everything about one order finds together while its ticket is open."""
-    return f"order:{channel}:{external_id}"
+    return shortened(f"order:{channel}:{external_id}", _LONGEST_KEY)
 
 
 def find_ticket(conn: sa.Connection, keys: Sequence[str]) -> int | None:
@@ -88,17 +95,17 @@ def order_words(message: Message) -> list[str]:
     return [word for word in words if len(word) <= _LONGEST_WORD][:_MAX_CANDIDATES]
 
 
-def remember_mentions(conn: sa.Connection, message: Message, ticket: int) -> None:
-    """Keep what may be an order's number until the order comes."""
-    for word in order_words(message):
+def remember_mentions(conn: sa.Connection, words: Iterable[str], ticket: int) -> None:
+    """Keep what may be an order's number or the platform's id of it until the order comes."""
+    for word in words:
         insert_once(conn, tables.order_mention, {"word": word, "ticket": ticket}, key=["word", "ticket"])
 
 
-def mentioned_by(conn: sa.Connection, number: str) -> list[int]:
-    """Name the tickets that wait for an order of this number, the oldest first."""
+def mentioned_by(conn: sa.Connection, word: str) -> list[int]:
+    """Name the tickets that wait for an order of this number or id, the oldest first."""
     table = tables.order_mention
     return list(
-        conn.scalars(sa.select(table.c.ticket).where(table.c.word == number.lstrip("#")).order_by(table.c.ticket))
+        conn.scalars(sa.select(table.c.ticket).where(table.c.word == word.lstrip("#")).order_by(table.c.ticket))
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
@@ -15,17 +16,17 @@ from aftersail.core.contract import (
     ChannelNeedsAttention,
     Money,
     RefundRequest,
-    RefundSettled,
-    ReplySent,
 )
 from aftersail.core.host import Channel
 from aftersail.core.host.channel import ConnectorDefectError
 from aftersail.core.jobs import JobState, is_over
-from aftersail.core.remedies.outcome import Outcome, look_delay, of_error
-from aftersail.core.remedies.plan import AUTOMATION, enqueue, job_id_of, park, release_replies, withdraw_replies
+from aftersail.core.remedies.outcome import LOOK_DELAYS, PENDING_DELAY, Outcome, look_delay, of_error
+from aftersail.core.remedies.plan import AUTOMATION, enqueue, job_id_of, park, withdraw_replies
 from aftersail.core.remedies.senders import SENDERS, refund_objection
+from aftersail.core.remedies.serial import ceiling_objection, siblings
+from aftersail.core.remedies.settling import settle
 from aftersail.core.remedies.states import RemedyKind, RemedyState, move
-from aftersail.core.remedies.tasks import close_tasks, open_task
+from aftersail.core.remedies.tasks import open_task
 from aftersail.core.store import tables
 from aftersail.core.store.engine import reading
 from aftersail.core.store.unit import Notify, Unit, unit_of_work
@@ -37,6 +38,11 @@ _log = structlog.get_logger(__name__)
 
 _STALE: Final = timedelta(minutes=1)
 _MOST_LOOKS: Final = 8
+
+_asked: Final = sa.exists().where(
+    tables.task.c.remedy == tables.remedy.c.key, tables.task.c.kind == tables.remedy.c.kind + "_unknown"
+)
+"""A person was asked what became of a remedy."""
 
 
 class Outbox:
@@ -73,6 +79,8 @@ class Outbox:
         row = self._read(key)
         if row is None:
             _log.warning("remedy_gone", key=key)
+        elif row.next_at is not None and row.next_at > self._now():
+            _log.info("remedy_too_early", key=key)  # a job that ran before; the next one comes at its time
         elif row.state == RemedyState.APPROVED:
             self._send(row)
         elif row.state == RemedyState.CLAIMED:
@@ -104,17 +112,13 @@ class Outbox:
     def _send(self, row: Any) -> None:
         try:
             channel = self._channel(row.channel)
-            objection = self._objection(channel, row) if row.kind == RemedyKind.REFUND else None
+            if row.kind == RemedyKind.REFUND and not self._may_refund(channel, row):
+                return
         except (ChannelError, ConnectorDefectError) as error:
             self._finish(row, self._before_sending(row, error))
             return
-        if objection:
-            self._object(row, objection)
+        if not self._claim(row):
             return
-        with unit_of_work(self._engine, self._now()) as unit:
-            if not move(unit, row.key, RemedyState.CLAIMED, source=RemedyState.APPROVED, claimed_at=unit.now):
-                return
-        row.state = RemedyState.CLAIMED
         try:
             outcome = SENDERS[row.kind].send(channel, row.body, self._now())
         except (ChannelError, ConnectorDefectError) as error:
@@ -130,25 +134,44 @@ class Outbox:
             )
         return outcome
 
-    def _objection(self, channel: Channel, row: Any) -> str | None:
-        table = tables.remedy
+    def _may_refund(self, channel: Channel, row: Any) -> bool:
+        """See what else happens and has happened on the order; where that forbids the refund, write it down."""
+        refund = RefundRequest.model_validate(row.body)
         with reading(self._engine).connect() as conn:
-            mine = sa.select(table.c.external_id).where(
-                table.c.order_id == row.order_id, table.c.external_id.is_not(None)
-            )
-            ours = frozenset(conn.scalars(mine))
+            row.siblings = siblings(conn, row)
+            objection = None if channel.can("quote_refund") else ceiling_objection(conn, row.channel, refund)
             filed = conn.scalar(sa.select(tables.ticket.c.filed_at).where(tables.ticket.c.id == row.ticket))
-        since = row.approved_at if row.approved_by != AUTOMATION else filed
-        return refund_objection(channel, RefundRequest.model_validate(row.body), ours, since or row.planned_at)
+        if row.siblings.under_way:
+            self._finish(row, self._wait_for(row.siblings.under_way))
+            return False
+        if row.claimed_at and channel.can("lookup_refund") and channel.lookup_refund(refund) is not None:
+            found = "found on the platform before it was sent again"
+            self._finish(row, Outcome(state=RemedyState.UNKNOWN, detail=found, next_at=self._now()))
+            return False
+        if objection is None:
+            since = row.approved_at if row.approved_by != AUTOMATION else filed
+            objection = refund_objection(channel, refund, row.siblings.ours, since or row.planned_at)
+        if objection:
+            self._finish(row, Outcome(state=RemedyState.REFUSED, detail=objection))
+        return objection is None
 
-    def _object(self, row: Any, objection: str) -> None:
-        with unit_of_work(self._engine, self._now(), self._notify) as unit:
-            if not move(
-                unit, row.key, RemedyState.REFUSED, source=RemedyState.APPROVED, detail=objection, next_at=None
-            ):
-                return
-            unit.record("refund_refused", row.channel, row.ticket, key=row.key, why=objection)
-            self._park(unit, row, "refund_refused", objection, None)
+    def _wait_for(self, key: str) -> Outcome:
+        why = f"waits for refund {key[:8]} on the same order"
+        return Outcome(state=RemedyState.APPROVED, detail=why, next_at=self._now() + PENDING_DELAY)
+
+    def _claim(self, row: Any) -> bool:
+        """Write down that it is being sent, before it is; another worker or another refund may have been quicker."""
+        with unit_of_work(self._engine, self._now()) as unit:
+            if row.kind == RemedyKind.REFUND:
+                now = siblings(unit.conn, row, lock=True)
+                if now.under_way or now.begun != row.siblings.begun:
+                    move(unit, row.key, RemedyState.APPROVED, source=RemedyState.APPROVED, next_at=unit.now)
+                    return False
+            values: dict[str, Any] = {"claimed_at": unit.now, "next_at": None, "looks": 0}
+            if not move(unit, row.key, RemedyState.CLAIMED, source=RemedyState.APPROVED, **values):
+                return False
+        row.state, row.claimed_at = RemedyState.CLAIMED, unit.now
+        return True
 
     def _abandoned(self, row: Any) -> None:
         """A worker died between claim and outcome: nobody knows whether it was sent."""
@@ -161,37 +184,65 @@ class Outbox:
         try:
             outcome = SENDERS[row.kind].look(self._channel(row.channel), row.body, row.looks, self._now())
         except (ChannelError, ConnectorDefectError) as error:
-            failed = of_error(error, self._now(), row.tries)
-            wait = failed.next_at or self._now() + look_delay(row.looks + 1)
-            hopeless = failed.state is RemedyState.UNKNOWN and row.looks >= _MOST_LOOKS
-            outcome = Outcome(
-                state=RemedyState(row.state),
-                detail=str(error),
-                next_at=None if hopeless else wait,
-                attention=failed.attention,
-            )
-        self._finish(row, outcome)
+            self._finish(row, self._not_seen(row, error))
+            return
+        if row.external_id and not outcome.external_id:
+            outcome = self._vanished(row, outcome)
+        self._finish(row, replace(outcome, looks=0 if outcome.external_id else row.looks + 1))
+
+    def _not_seen(self, row: Any, error: ChannelError | ConnectorDefectError) -> Outcome:
+        """A look-up that failed: "later" is no look-up at all, anything else counts, and after many a person looks."""
+        failed = of_error(error, self._now(), row.tries)
+        later = failed.state is RemedyState.APPROVED
+        hopeless = not later and row.looks >= _MOST_LOOKS
+        return Outcome(
+            state=RemedyState.UNKNOWN if hopeless else RemedyState(row.state),
+            detail=str(error),
+            link=failed.link,
+            next_at=None if hopeless else failed.next_at or self._now() + look_delay(row.looks + 1),
+            attention=failed.attention,
+            looks=row.looks if later else row.looks + 1,
+        )
+
+    def _vanished(self, row: Any, outcome: Outcome) -> Outcome:
+        """The platform took it once: where it does not show it now, it is never sent again, a person looks."""
+        why = f"the platform took it as {row.external_id} and does not show it"
+        if outcome.next_at is None or row.looks + 1 >= len(LOOK_DELAYS):
+            return Outcome(state=RemedyState.UNKNOWN, detail=why)
+        return Outcome(state=RemedyState(row.state), detail=why, next_at=self._now() + look_delay(row.looks + 1))
 
     def _finish(self, row: Any, outcome: Outcome) -> None:
         """Write what came of it; a remedy that moved meanwhile stays where it is."""
-        looked = row.state in {RemedyState.SENT, RemedyState.UNKNOWN}
+        outcome = self._never_refused_blindly(row, outcome)
         values: dict[str, Any] = {"detail": outcome.detail or None, "next_at": outcome.next_at}
-        if looked:
-            values["looks"] = 0 if outcome.absent else row.looks + 1
+        if outcome.looks is not None:
+            values["looks"] = outcome.looks
         if outcome.external_id:
             values |= {"external_id": outcome.external_id, "booked": outcome.booked}
-        if outcome.state is RemedyState.SENT and not row.sent_at:
-            values["sent_at"] = self._now()
+        if outcome.state in {RemedyState.SENT, RemedyState.UNKNOWN, RemedyState.SETTLED} and not row.sent_at:
+            values["sent_at"] = row.claimed_at or self._now()
         if outcome.state is RemedyState.SETTLED:
-            values |= {"settled_at": self._now(), "sent_at": row.sent_at or self._now()}
+            values["settled_at"] = self._now()
+        # "Nothing happened" is true of the attempt that says so, not of a later one.
+        only = None
+        if outcome.state in {RemedyState.APPROVED, RemedyState.REFUSED}:
+            only = tables.remedy.c.claimed_at.is_not_distinct_from(row.claimed_at)
         with unit_of_work(self._engine, self._now(), self._notify) as unit:
-            if outcome.state is RemedyState.APPROVED and row.state == RemedyState.APPROVED:
-                unit.conn.execute(sa.update(tables.remedy).where(tables.remedy.c.key == row.key).values(**values))
-                moved = True
-            else:
-                moved = move(unit, row.key, outcome.state, **values)
-            if moved:
+            if move(unit, row.key, outcome.state, only=only, **values):
                 self._tell(unit, row, outcome)
+
+    def _never_refused_blindly(self, row: Any, outcome: Outcome) -> Outcome:
+        """A refusal of the second attempt says nothing about the first: look again, and then let a person look."""
+        if outcome.state is not RemedyState.REFUSED or outcome.external_id or not row.sent_at:
+            return outcome
+        looks = row.looks + 1
+        return replace(
+            outcome,
+            state=RemedyState.UNKNOWN,
+            detail=f"it may have been done before: {outcome.detail}",
+            next_at=self._now() + look_delay(looks) if looks < len(LOOK_DELAYS) else None,
+            looks=looks,
+        )
 
     def _tell(self, unit: Unit, row: Any, outcome: Outcome) -> None:
         if outcome.state != row.state or outcome.attention:
@@ -207,29 +258,15 @@ class Outbox:
         if outcome.attention:
             needs_attention(unit, row.channel, outcome.attention)
         if outcome.state is RemedyState.SETTLED:
-            self._settle(unit, row, outcome)
+            current = unit.conn.execute(sa.select(tables.remedy).where(tables.remedy.c.key == row.key)).one()
+            settle(unit, self._jobs, current, "aftersail")
+            self._settled(unit, current)
         elif outcome.state is RemedyState.REFUSED:
             self._park(unit, row, f"{row.kind}_refused", outcome.detail, outcome.link)
         elif outcome.state is RemedyState.UNKNOWN and outcome.next_at is None:
             self._park(
                 unit, row, f"{row.kind}_unknown", f"nobody knows whether it happened: {outcome.detail}", outcome.link
             )
-
-    def _settle(self, unit: Unit, row: Any, outcome: Outcome) -> None:
-        close_tasks(unit, row.key, "aftersail")
-        external_id = outcome.external_id or ""
-        at = {"at": unit.now, "channel": row.channel, "ticket": row.ticket}
-        if row.kind == RemedyKind.REFUND:
-            amount = Money(
-                amount=outcome.booked if outcome.booked is not None else row.amount, currency=row.currency
-            ).rounded()
-            told = RefundSettled(**at, key=row.key, order_id=row.order_id, amount=amount, external_id=external_id)
-            unit.tell("aftersail_refund_settled", told)
-            release_replies(unit, self._jobs, row.key)
-        elif row.kind == RemedyKind.REPLY:
-            unit.tell("aftersail_reply_sent", ReplySent(**at, key=row.key, external_id=external_id))
-        current = unit.conn.execute(sa.select(tables.remedy).where(tables.remedy.c.key == row.key)).one()
-        self._settled(unit, current)
 
     def _park(self, unit: Unit, row: Any, kind: str, why: str, link: str | None) -> None:
         if kind == "refund_refused":
@@ -246,7 +283,10 @@ class Outbox:
         """
         table = tables.remedy
         with reading(self._engine).connect() as conn:
-            stuck = table.c.state.in_([RemedyState.APPROVED, RemedyState.CLAIMED, RemedyState.SENT])
+            stuck = sa.or_(
+                table.c.state.in_([RemedyState.APPROVED, RemedyState.CLAIMED, RemedyState.SENT]),
+                sa.and_(table.c.state == RemedyState.UNKNOWN, sa.not_(_asked)),
+            )
             since = sa.func.coalesce(table.c.claimed_at, table.c.approved_at)
             waiting = sa.select(table).where(stuck, table.c.next_at.is_(None), since < self._now() - _STALE)
             rows = conn.execute(waiting).all()
@@ -257,7 +297,8 @@ class Outbox:
                     why = f"its job failed again and again: {job.error}; aftersail jobs retry {job.job_id}"
                     self._park(unit, row, f"{row.kind}_stuck", why, None)
                 else:
-                    again = sa.update(table).where(table.c.key == row.key, table.c.tries == row.tries)
+                    same = (table.c.key == row.key, table.c.state == row.state, table.c.tries == row.tries)
+                    again = sa.update(table).where(*same, table.c.next_at.is_(None))
                     unit.conn.execute(again.values(next_at=unit.now))
         return len(over)
 

@@ -38,7 +38,6 @@ class Outcome:
     """The state a remedy is to take, and what is known about it.
 
     Attributes:
-        absent: a look-up found that it surely did not happen.
         looks: look-ups in a row that did not find it; None where nobody looked.
         attention: why the channel itself needs a person; None when the channel is well.
         next_at: when to try or look again.
@@ -51,7 +50,6 @@ class Outcome:
     link: str | None = None
     next_at: datetime | None = None
     attention: str | None = None
-    absent: bool = False
     looks: int | None = None
 
 

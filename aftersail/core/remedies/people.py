@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from aftersail.core.remedies.plan import enqueue, release_replies, withdraw_replies
+from aftersail.core.remedies.plan import enqueue, withdraw_replies
+from aftersail.core.remedies.settling import settle
 from aftersail.core.remedies.states import RemedyKind, RemedyState, move
 from aftersail.core.remedies.tasks import close_tasks
 from aftersail.core.store import tables
@@ -22,7 +23,7 @@ class RemedyError(Exception):
 
 def _find(unit: Unit, prefix: str, kind: RemedyKind | None) -> Any:
     table = tables.remedy
-    wanted = sa.select(table).where(table.c.key.startswith(prefix, autoescape=True)).limit(2)
+    wanted = sa.select(table).where(table.c.key.startswith(prefix, autoescape=True)).limit(2).with_for_update()
     rows = unit.conn.execute(wanted.where(table.c.kind == kind) if kind else wanted).all()
     what = kind or "remedy"
     if not rows:
@@ -38,9 +39,11 @@ def approve(unit: Unit, jobs: Jobs, key: str, actor: str, kind: RemedyKind | Non
     `key` may be the beginning of the key, where it is unique.
 
     Raises:
-        RemedyError: there is no such remedy, or it does not wait for approval.
+        RemedyError: there is no such remedy, or it does not wait for a person's approval.
     """
     row = _find(unit, key, kind)
+    if row.after and row.state == RemedyState.PLANNED:
+        raise RemedyError(f"{row.kind} {row.key} speaks of refund {row.after}: it leaves once that is settled")
     moved = move(
         unit, row.key, RemedyState.APPROVED, source=RemedyState.PLANNED, approved_by=actor, approved_at=unit.now
     )
@@ -59,7 +62,7 @@ def reject(unit: Unit, key: str, actor: str, why: str, kind: RemedyKind | None =
         RemedyError: there is no such remedy, or it may have left already.
     """
     row = _find(unit, key, kind)
-    if not move(unit, row.key, RemedyState.CANCELLED, detail=why, next_at=None):
+    if row.sent_at or not move(unit, row.key, RemedyState.CANCELLED, detail=why, next_at=None):
         raise RemedyError(f"{row.kind} {row.key} is {row.state}: it cannot be taken back any more")
     close_tasks(unit, row.key, actor)
     withdraw_replies(unit, row.key, why)
@@ -75,13 +78,14 @@ def resolve(unit: Unit, jobs: Jobs, key: str, actor: str, *, happened: bool, ext
     """
     row = _find(unit, key, None)
     to = RemedyState.SETTLED if happened else RemedyState.REFUSED
-    values = {"settled_at": unit.now, "external_id": external_id or row.external_id} if happened else {}
+    values: dict[str, Any] = {"settled_at": unit.now, "external_id": external_id or row.external_id} if happened else {}
     if not move(unit, row.key, to, source=RemedyState.UNKNOWN, detail=f"{actor} looked", next_at=None, **values):
         raise RemedyError(f"{row.kind} {row.key} is {row.state}, not unknown: nothing to resolve")
-    close_tasks(unit, row.key, actor)
-    if happened:
-        release_replies(unit, jobs, row.key)
-    else:
-        withdraw_replies(unit, row.key, "the refund did not happen")
     unit.record(f"{row.kind}_resolved", row.channel, row.ticket, actor=actor, key=row.key, happened=happened)
-    return unit.conn.execute(sa.select(tables.remedy).where(tables.remedy.c.key == row.key)).one()
+    row = unit.conn.execute(sa.select(tables.remedy).where(tables.remedy.c.key == row.key)).one()
+    if happened:
+        settle(unit, jobs, row, actor)
+    else:
+        close_tasks(unit, row.key, actor)
+        withdraw_replies(unit, row.key, "the refund did not happen")
+    return row

@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 import sqlalchemy as sa
 
 from aftersail.core.contract import CaseDecision, Money, RefundParked, RefundRequest, Reply
-from aftersail.core.remedies.states import RemedyKind, RemedyState, move
+from aftersail.core.remedies.states import FINAL, RemedyKind, RemedyState, move
 from aftersail.core.remedies.tasks import open_task
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
@@ -83,9 +83,14 @@ def plan_reply(
 ) -> bool:
     """Plan an answer; False where the same answer was planned before.
 
-    `after` is the key of a refund the answer speaks of: it leaves once that is settled, and never before.
+    `after` is the key of a refund the answer speaks of: it leaves once that is settled, and never before. Where that
+    refund has ended otherwise, there is nothing to answer.
     `stops_clocks` is False for a mere acknowledgement: marketplaces do not count it as an answer, so we do not either.
     """
+    ended = after and unit.conn.scalar(sa.select(tables.remedy.c.state).where(tables.remedy.c.key == after))
+    if ended in FINAL - {RemedyState.SETTLED}:
+        return False
+    waits = after is not None and ended != RemedyState.SETTLED
     row = {
         "after": after,
         "body": reply.model_dump(mode="json"),
@@ -94,8 +99,8 @@ def plan_reply(
         "stops_clocks": stops_clocks,
         "order_id": reply.order_id,
     }
-    new = _plan(unit, jobs, RemedyKind.REPLY, reply.key, ticket, channel, None if after else approved_by, row)
-    if new and approved_by is None and not after:
+    new = _plan(unit, jobs, RemedyKind.REPLY, reply.key, ticket, channel, None if waits else approved_by, row)
+    if new and approved_by is None and not waits:
         open_task(unit, ticket, "approve_reply", why, remedy=reply.key)
     return new
 
@@ -131,7 +136,14 @@ def release_replies(unit: Unit, jobs: Jobs, refund: str) -> None:
     table = tables.remedy
     waiting = sa.select(table.c.key, table.c.channel, table.c.tries).where(table.c.after == refund)
     for row in unit.conn.execute(waiting.where(table.c.state == RemedyState.PLANNED)).all():
-        if move(unit, row.key, RemedyState.APPROVED, approved_by=AUTOMATION, approved_at=unit.now):
+        if move(
+            unit,
+            row.key,
+            RemedyState.APPROVED,
+            source=RemedyState.PLANNED,
+            approved_by=AUTOMATION,
+            approved_at=unit.now,
+        ):
             enqueue(unit, jobs, row.key, RemedyKind.REPLY, row.channel, row.tries)
 
 
@@ -142,7 +154,7 @@ def withdraw_replies(unit: Unit, refund: str, why: str) -> None:
         sa.select(table.c.key).where(table.c.after == refund, table.c.state == RemedyState.PLANNED)
     )
     for key in keys.all():
-        move(unit, key, RemedyState.CANCELLED, detail=why)
+        move(unit, key, RemedyState.CANCELLED, source=RemedyState.PLANNED, detail=why)
 
 
 def plan_case_decision(
@@ -164,8 +176,9 @@ def park(
     why: str,
     link: str | None = None,
 ) -> None:
-    """Give a refund to a person and tell the plugins."""
-    open_task(unit, ticket, kind, why, remedy=key, link=link)
+    """Give a refund to a person and tell the plugins, once for each reason."""
+    if not open_task(unit, ticket, kind, why, remedy=key, link=link):
+        return
     parked = RefundParked(
         at=unit.now, channel=channel, ticket=ticket, key=key, order_id=order_id, amount=amount, why=why
     )

@@ -82,7 +82,7 @@ class RefundSender:
         elif not keyed:
             return Outcome(state=RemedyState.UNKNOWN, detail=f"{channel.title} can neither be asked nor takes a key")
         if keyed or looks + 1 >= len(LOOK_DELAYS):
-            return Outcome(state=RemedyState.APPROVED, detail="the platform does not have it", next_at=now, absent=True)
+            return Outcome(state=RemedyState.APPROVED, detail="the platform does not have it", next_at=now)
         return Outcome(state=RemedyState.UNKNOWN, detail="not there yet", next_at=now + look_delay(looks + 1))
 
 

@@ -51,9 +51,9 @@ class RemedyState(StrEnum):
 
 _S = RemedyState
 _FROM: Final[dict[RemedyState, frozenset[RemedyState]]] = {
-    _S.PLANNED: frozenset({_S.APPROVED}),
+    _S.PLANNED: frozenset(),
     _S.APPROVED: frozenset({_S.PLANNED, _S.APPROVED, _S.CLAIMED, _S.UNKNOWN}),
-    _S.CLAIMED: frozenset({_S.APPROVED, _S.UNKNOWN}),
+    _S.CLAIMED: frozenset({_S.APPROVED}),
     _S.SENT: frozenset({_S.CLAIMED, _S.UNKNOWN, _S.SENT}),
     _S.SETTLED: frozenset({_S.CLAIMED, _S.SENT, _S.UNKNOWN}),
     _S.REFUSED: frozenset({_S.APPROVED, _S.CLAIMED, _S.SENT, _S.UNKNOWN}),

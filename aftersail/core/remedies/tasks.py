@@ -14,13 +14,22 @@ from aftersail.core.store.write import insert_once
 def open_task(
     unit: Unit, ticket: int, kind: str, why: str, *, remedy: str | None = None, link: str | None = None
 ) -> bool:
-    """Open a task once; the same task again on the same ticket is no news."""
+    """Open a task once; the same task again on the same ticket is no news, unless it is about another remedy."""
+    if remedy and _is_about_another(unit, ticket, kind, why, remedy):
+        why = f"{why} ({remedy[:8]})"
     row = {"ticket": ticket, "kind": kind, "why": why, "remedy": remedy, "link": link, "opened_at": unit.now}
     new = insert_once(unit.conn, tables.task, row, key=["ticket", "kind", "why"]) or _reopen(unit, ticket, kind, why)
     if new:
         channel = unit.conn.scalar(sa.select(tables.ticket.c.channel).where(tables.ticket.c.id == ticket))
         unit.record("task_opened", channel or "", ticket, task=kind, why=why, link=link)
     return new
+
+
+def _is_about_another(unit: Unit, ticket: int, kind: str, why: str, remedy: str) -> bool:
+    table = tables.task
+    same = sa.select(table.c.remedy).where(table.c.ticket == ticket, table.c.kind == kind, table.c.why == why)
+    other = unit.conn.scalar(same)
+    return other is not None and other != remedy
 
 
 def _reopen(unit: Unit, ticket: int, kind: str, why: str) -> bool:

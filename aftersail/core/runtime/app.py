@@ -77,8 +77,9 @@ class App:
         self.engine.dispose()
 
     def migrate(self) -> None:
-        """Bring the schema up to date and write down the configured channels."""
+        """Bring the schema up to date, the job engine's tables too, and write down the configured channels."""
         upgrade(self.engine)
+        _ = self.jobs  # makes its tables, which inside somebody else's transaction would wait for that one for ever
         self.register_channels()
 
     def check(self) -> None:
@@ -149,7 +150,7 @@ class App:
         """Sends remedies out."""
         return Outbox(
             self.engine,
-            channel=self.channels.get,
+            channel=self.channels.for_sending,
             jobs=self.jobs,
             now=self.now,
             notify=self.host.notify,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Protocol, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from aftersail.core.contract import ChannelContext
+from aftersail.core.contract import AuthExpired, ChannelContext
 from aftersail.core.desk.services import ChannelInfo
 from aftersail.core.host import Channel, Host, HostError
 from aftersail.core.runtime.secrets import SecretError, SecretStore, environment_name
@@ -56,10 +57,12 @@ def build_settings(channel: str, model: type[BaseModel], plain: Mapping[str, Any
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise ChannelConfigError("\n".join(_explain(channel, hidden, details) for details in error.errors())) from None
+        known = tuple(model.model_fields)
+        texts = (_explain(channel, hidden, known, details) for details in error.errors())
+        raise ChannelConfigError("\n".join(texts)) from None
 
 
-def _explain(channel: str, hidden: Iterable[str], details: Any) -> str:
+def _explain(channel: str, hidden: Collection[str], known: Collection[str], details: Any) -> str:
     field = ".".join(str(part) for part in details["loc"]) or "settings"
     where = f"channel {channel}: {field}"
     if details["type"] == "missing" and field in hidden:
@@ -67,7 +70,8 @@ def _explain(channel: str, hidden: Iterable[str], details: Any) -> str:
     if details["type"] == "missing":
         return f"{where} is missing; add it under channels.{channel}.settings"
     if details["type"] == "extra_forbidden":
-        return f"{where} is no setting of this connector; remove it"
+        close = difflib.get_close_matches(str(details["loc"][-1]), known, n=1)
+        return f"{where} is no setting of this connector; " + (f"did you mean {close[0]!r}?" if close else "remove it")
     return f"{where}: {details['msg']}"
 
 
@@ -105,6 +109,17 @@ class ChannelDirectory:
                     )
                 self._built[channel] = self.build(channel, configured)
             return self._built[channel]
+
+    def for_sending(self, channel: str) -> Channel:
+        """Give a channel to the outbox, which knows a channel's own errors only.
+
+        Raises:
+            AuthExpired: the channel cannot be built; like dead credentials, that waits for a person.
+        """
+        try:
+            return self.get(channel)
+        except (ChannelConfigError, HostError, SecretError) as error:
+            raise AuthExpired(str(error)) from None
 
     def build(self, channel: str, configured: ChannelSettings) -> Channel:
         """Build a channel that need not be configured yet; the caller closes it."""

@@ -38,6 +38,10 @@ class DaemonError(Exception):
     """The daemon cannot run; the text says why and what to do."""
 
 
+class LeaseLostError(DaemonError):
+    """Others have taken this worker's work over; the process must end without waiting for its threads."""
+
+
 class Daemon:
     """Runs the desk's work.
 
@@ -76,7 +80,7 @@ class Daemon:
         except AlreadyRunningError as error:
             raise DaemonError(str(error)) from None
         if self._lost:
-            raise DaemonError("this worker lost its lease, others have taken its work over; start it again")
+            raise LeaseLostError("this worker lost its lease, others have taken its work over; start it again")
         return clean
 
     def _work(self, until_idle: bool, ready: Callable[[], None]) -> bool:

@@ -59,6 +59,8 @@ class SecretStore:
                 return SecretStr(path.read_text(encoding="utf-8").rstrip("\n"))
             except OSError as error:
                 raise SecretError(f"{name}_FILE names {path}, which cannot be read: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise SecretError(f"{name}_FILE names {path}, which holds no UTF-8 text") from None
         value = self._read().get(channel, {}).get(field)
         return None if value is None else SecretStr(value)
 
@@ -95,7 +97,12 @@ class SecretStore:
             lines = self._key_file.read_text(encoding="utf-8").splitlines()
             return pyrage.x25519.Identity.from_str(next(line for line in lines if line and not line.startswith("#")))
         except FileNotFoundError:
-            fix = "put the key back, or set AFTERSAIL_KEY_FILE"
+            fix = (
+                "put the key back, or set AFTERSAIL_KEY_FILE; if it is lost, delete the encrypted file"
+                " and run aftersail channel renew for each channel"
+            )
             raise SecretError(f"{self._file} is encrypted, and its key {self._key_file} is not there: {fix}") from None
-        except (StopIteration, pyrage.IdentityError):
+        except OSError as error:
+            raise SecretError(f"{self._key_file} cannot be read: {error.strerror}") from None
+        except (StopIteration, UnicodeDecodeError, pyrage.IdentityError):
             raise SecretError(f"{self._key_file} holds no age key") from None

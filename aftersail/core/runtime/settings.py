@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aftersail.core.policy.document import Document, read_document
 from aftersail.core.policy.problems import PackError, Problem
+
+_SECRET_LINE: Final = re.compile(r"(?i)((?:passw|secret|token|key)[^:]*:\s*)\S.*")
+_URL_PASSWORD: Final = re.compile(r"(://[^/@\s:]*:).*@")
 
 DEFAULT_FILE: Final = Path("aftersail.yaml")
 
@@ -99,19 +104,31 @@ def load_settings(path: Path) -> Settings:
     try:
         document = read_document(content, str(path))
     except PackError as error:
-        raise SettingsError(str(error)) from None
+        raise _refused(error.problems) from None
+    if not isinstance(document.data, dict):
+        raise _refused([document.problem((), "this is no settings file", "write keys and values: pack: starter")])
     try:
         settings = Settings.model_validate(document.data)
     except ValidationError as error:
-        problems = [_problem(document, details) for details in error.errors()]
-        raise SettingsError("\n".join(str(problem) for problem in problems)) from None
+        raise _refused(_problem(document, details) for details in error.errors()) from None
     for name, channel in settings.channels.items():
         if channel.mailbox is not None and channel.mailbox not in settings.channels:
             meant = _nearest(channel.mailbox, settings.channels)
-            raise SettingsError(
-                str(document.problem(("channels", name, "mailbox"), f"there is no channel {channel.mailbox!r}", meant))
-            )
+            where = ("channels", name, "mailbox")
+            raise _refused([document.problem(where, f"there is no channel {channel.mailbox!r}", meant)])
     return _resolved(settings, path)
+
+
+def _refused(problems: Iterable[Problem]) -> SettingsError:
+    ordered = sorted(problems, key=lambda problem: (problem.line, problem.column))
+    return SettingsError("\n".join(str(_hushed(problem)) for problem in ordered))
+
+
+def _hushed(problem: Problem) -> Problem:
+    """Show a line without what may be a secret in it, and without advice that is for packs."""
+    source = _URL_PASSWORD.sub(r"\1***@", _SECRET_LINE.sub(r"\1***", problem.source))
+    fix = "see the file that `aftersail init` writes" if "pack" in problem.fix else problem.fix
+    return problem.model_copy(update={"source": source, "fix": fix})
 
 
 def _resolved(settings: Settings, path: Path) -> Settings:

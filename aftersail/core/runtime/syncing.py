@@ -33,6 +33,8 @@ SyncError = ChannelError | ConnectorDefectError | HostError | ChannelConfigError
 SYNC_ERRORS: Final = (ChannelError, ConnectorDefectError, HostError, ChannelConfigError, SecretError)
 """Everything that may keep one channel from being synced, and only that one."""
 
+_NEED_A_PERSON: Final = (AuthExpired, ChannelConfigError, SecretError, HostError)
+
 
 def sync_channel(app: App, channel: str, progress: Callable[[SyncReport], None] = lambda _: None) -> SyncReport:
     """Sync a channel now, write down how it went, and say when it is due again.
@@ -81,14 +83,22 @@ def _failed(app: App, channel: str, error: SyncError) -> None:
         if row.failures == 0:
             unit.record("channel_failed", channel, error=type(error).__name__, why=str(error))
             _log.warning("channel_failed", channel=channel, error=type(error).__name__, detail=str(error))
-        if isinstance(error, AuthExpired | ChannelConfigError | SecretError | HostError):
-            needs_attention(unit, channel, str(error))
+        if isinstance(error, _NEED_A_PERSON):
+            why = explain(channel, error)
+            needs_attention(unit, channel, why)
+            if row.attention is None:
+                _log.warning("channel_needs_attention", channel=channel, detail=why)
+
+
+def explain(channel: str, error: SyncError) -> str:
+    """Say what keeps a channel from being synced, and what mends it; all but `AuthExpired` name their own fix."""
+    return f"{error}; run: aftersail channel renew {channel}" if isinstance(error, AuthExpired) else str(error)
 
 
 def _next_due(now: datetime, error: SyncError, failures: int, poll_seconds: int) -> datetime:
     if isinstance(error, RateLimited) and error.retry_at:
         return max(error.retry_at, now)
-    if isinstance(error, AuthExpired | ChannelConfigError | SecretError | HostError):
+    if isinstance(error, _NEED_A_PERSON):
         return now + _ATTENTION_RETRY
     return now + min(timedelta(seconds=poll_seconds) * (1 << min(failures, 10)), _LONGEST_BACKOFF)
 
