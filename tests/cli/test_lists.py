@@ -39,9 +39,9 @@ KEYS = {
 @pytest.fixture
 def worked(open_desk, shop):
     """A desk with two tickets, an order, its parked refund, and an answer that waits for the daemon."""
-    complain(shop, 3001, subject="Das ist zerstört 東京 [/b] :smile: \x1b[31mred", text="Die Lampe kam zerstört an.")
+    complain(shop, 3001, subject="Das ist zerstört 東京 [/b] :smile: \x1b[31mred")
     shop.mail.deliver(letter(3002))
-    open_desk("sync")
+    open_desk("sync", "--channel", "shop", "--channel", "mail")
     open_desk("ticket", "reply", "2", "--text", "We look into it.")
     return open_desk
 

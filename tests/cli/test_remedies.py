@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 import sqlalchemy as sa
 
 from aftersail.core.store import tables
@@ -114,6 +115,7 @@ def test_an_agents_answer_leaves_once_and_the_ticket_closes(open_desk, shop):
     assert "東京" in said
 
 
+@pytest.mark.slow
 def test_a_return_is_decided_on_the_platform(open_desk, shop):
     order = complain(shop, 3001)
     asked = shop.shop.add_return_request(order, reason="unwanted", note="too tall")

@@ -96,7 +96,7 @@ BROKEN_MAILS = {
     "broken charset": b'Content-Type: text/plain; charset="no-such-charset"\r\n\r\nThe lamp is br\xf6ken \xff\xfe.',
     "wrong charset": b'Content-Type: text/plain; charset="utf-8"\r\n\r\nDie Lampe ist zerst\xf6rt \xff.',
     "broken encoding": b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!not base64",
-    "unclosed multipart": b'Content-Type: multipart/mixed; boundary="x"\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\nhi',
+    "unclosed multipart": b'Content-Type: multipart/mixed; boundary="x"\r\n\r\n--x\r\nSubject: part\r\n\r\nhi',
     "no body": b"\r\n",
     "broken subject": b"Subject: =?utf-8?b?///?= =?x?q?a?=\r\n\r\nhello",
 }

@@ -120,7 +120,7 @@ class World:
         with self.engine.begin() as conn:
             table = tables.orders
             if order_id is None:
-                order_id = f"o{next(self._numbers)}"
+                order_id = order.get("external_id") or f"o{next(self._numbers)}"
                 row = {"channel": channel, "external_id": order_id, "revision": 1, "number": f"#{order_id}"}
                 row |= {"placed_at": filed, "currency": CURRENCY, "total": Decimal(100), "status": "paid", "lines": []}
                 conn.execute(sa.insert(table).values(**(row | order)))

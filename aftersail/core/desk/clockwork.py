@@ -9,7 +9,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from aftersail.core.clocks import (
-    Calendar,
     Clock,
     ClockSignal,
     ClockState,
@@ -43,7 +42,7 @@ def start_clocks(unit: Unit, ticket: int, targets: Iterable[Target], pack: Pack,
     running = {(clock.metric, clock.source.label) for _, clock in _running(unit, ticket)}
     for target in targets:
         if (target.metric, target.source.label) not in running and target.metric is not Metric.NEXT_RESPONSE:
-            _insert(unit, ticket, start(target, _calendar(pack, target), at))
+            _insert(unit, ticket, start(target, pack.calendar(target.calendar), at))
     refresh_due(unit, ticket)
 
 
@@ -64,7 +63,7 @@ def restart_response(unit: Unit, ticket: int, targets: Iterable[Target], pack: P
         if target.metric is Metric.FIRST_RESPONSE
     ]
     for target in wanted:
-        _insert(unit, ticket, start(target, _calendar(pack, target), at))
+        _insert(unit, ticket, start(target, pack.calendar(target.calendar), at))
     refresh_due(unit, ticket)
 
 
@@ -184,10 +183,6 @@ def refresh_due(unit: Unit, ticket: int) -> None:
         "due_source": clock.source.label if clock else None,
     }
     unit.conn.execute(sa.update(tables.ticket).where(tables.ticket.c.id == ticket).values(**values))
-
-
-def _calendar(pack: Pack, target: Target) -> Calendar | None:
-    return Calendar.build(pack.calendars[target.calendar]) if target.calendar else None
 
 
 def _running(unit: Unit, ticket: int) -> list[tuple[int, Clock]]:

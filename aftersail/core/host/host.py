@@ -11,7 +11,7 @@ import pluggy
 import structlog
 
 from aftersail.core.contract import ChannelContext, Classifier, ConnectorType, Event
-from aftersail.core.hookspecs import CHANNEL_HOOKS, HostSpec
+from aftersail.core.hookspecs import CHANNEL_HOOKS
 from aftersail.core.host.channel import Channel
 from aftersail.core.host.plugins import (
     Candidate,
@@ -19,13 +19,13 @@ from aftersail.core.host.plugins import (
     PluginRefusedError,
     PluginReport,
     PluginState,
-    bare_channel_hooks,
     check_connector,
+    check_hooks,
     discover,
     load,
-    misplaced_hooks,
-    wrapped_channel_hooks,
+    marks,
 )
+from aftersail.core.host.relay import Relay
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -60,7 +60,6 @@ class Host:
 
     def __init__(self, candidates: Iterable[Candidate] | None = None, *, disabled: Collection[str] = ()) -> None:
         self._manager = HostManager()
-        self._known_hooks = {name for name in vars(HostSpec) if name.startswith("aftersail_")} | set(CHANNEL_HOOKS)
         self._connectors: dict[str, ConnectorType] = {}
         self._owner: dict[str, str] = {}
         self._wrappers: list[tuple[str, object]] = []
@@ -93,16 +92,15 @@ class Host:
                 name=name, distribution=distribution, state=PluginState.LOADED, kinds=kinds, wraps=wraps
             )
 
-    def _check_name(self, name: str) -> None:
-        if name in self._reports:
-            taken = f"the name {name!r} is taken by {self._reports[name].distribution}"
-            raise PluginRefusedError(taken, "uninstall one of the two distributions")
-
     def _admit(self, name: str, distribution: str, plugin: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        self._check_hooks(plugin)
+        marked = marks(plugin)
+        check_hooks(marked)
+        wraps = tuple(hook for hook in CHANNEL_HOOKS if hook in marked)
         try:
             self._manager.register(plugin, name=name)
             self._manager.check_pending()
+            if wraps:
+                Relay(None, frozenset(), [(name, plugin)])  # a wrapper that fits no channel must not take them all down
         except (pluggy.PluginValidationError, ValueError) as error:
             if self._manager.has_plugin(name):
                 self._manager.unregister(name=name)
@@ -115,34 +113,20 @@ class Host:
         for connector in offered:
             self._connectors[connector.kind] = connector
             self._owner[connector.kind] = distribution
-        wraps = wrapped_channel_hooks(plugin)
         if wraps:
             self._wrappers.append((name, plugin))
         return tuple(connector.kind for connector in offered), wraps
 
-    def _check_hooks(self, plugin: object) -> None:
-        unknown = misplaced_hooks(plugin, self._known_hooks)
-        if unknown:
-            close = difflib.get_close_matches(unknown[0], self._known_hooks, n=1)
-            meant = f"; did you mean {close[0]!r}?" if close else ""
-            raise PluginRefusedError(
-                f"{unknown[0]!r} is not a hook{meant}", "correct the name; core/hookspecs.py lists all hooks"
-            )
-        bare = bare_channel_hooks(plugin)
-        if bare:
-            raise PluginRefusedError(
-                f"it implements the channel hook {bare[0]!r} for every channel",
-                "use @hookimpl(wrapper=True) to stand around it, or a Connector to implement it for one kind",
-            )
-
     def _offers_of(self, name: str) -> tuple[ConnectorType, ...]:
         offered = tuple(check_connector(item) for item in self._manager.offers("aftersail_connectors", name))
+        taken = dict(self._owner)
         for connector in offered:
-            if connector.kind in self._connectors:
+            if connector.kind in taken:
                 raise PluginRefusedError(
-                    f"kind {connector.kind!r} is taken by {self._owner[connector.kind]}",
+                    f"kind {connector.kind!r} is taken by {taken[connector.kind]}",
                     "uninstall or disable one of the two",
                 )
+            taken[connector.kind] = "the same plugin"
         return offered
 
     @property

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import difflib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, Final
 
 import pluggy
+from pydantic import BaseModel
 
-from aftersail.core.contract import CONTRACT_VERSION, ConnectorType, contradictions
+from aftersail.core.contract import CONTRACT_VERSION, Capabilities, ConnectorType, contradictions
 from aftersail.core.hookspecs import CHANNEL_HOOKS, ENTRY_POINT_GROUP, PROJECT, HostSpec
+
+_HOST_HOOKS: Final = frozenset(name for name in vars(HostSpec) if name.startswith(f"{PROJECT}_"))
+_PARTS: Final = 2
 
 
 class PluginState(StrEnum):
@@ -92,27 +97,47 @@ def load(candidate: Candidate) -> object:
         raise PluginRefusedError(cause, f"pip install --upgrade {candidate.distribution.split()[0]}") from error
 
 
-def misplaced_hooks(plugin: object, known: Iterable[str]) -> tuple[str, ...]:
-    """Names of marked functions that are no hook of ours: almost always a typo."""
-    marked = (name for name in dir(plugin) if getattr(getattr(plugin, name, None), f"{PROJECT}_impl", None) is not None)
-    return tuple(sorted(set(marked) - set(known)))
+def marks(plugin: object) -> dict[str, Mapping[str, Any]]:
+    """Read which functions of a plugin are marked with `@hookimpl`, and how.
+
+    Raises:
+        PluginRefusedError: an attribute of the plugin raises when it is read.
+    """
+    found = {}
+    for name in dir(plugin):
+        try:
+            options = getattr(getattr(plugin, name, None), f"{PROJECT}_impl", None)
+        except (Exception, SystemExit) as error:
+            cause = f"its attribute {name!r} raised {type(error).__name__}: {error}"
+            raise PluginRefusedError(cause, "report it to the author") from error
+        if options is not None:
+            found[name] = options
+    return found
 
 
-def bare_channel_hooks(plugin: object) -> tuple[str, ...]:
-    """Channel hooks that a plugin implements outright instead of wrapping them."""
-    found = []
-    for name in CHANNEL_HOOKS:
-        options = getattr(getattr(plugin, name, None), f"{PROJECT}_impl", None)
-        if options is not None and not options.get("wrapper"):
-            found.append(name)
-    return tuple(found)
+def check_hooks(marked: Mapping[str, Mapping[str, Any]]) -> None:
+    """Make sure that every marked function is a hook, and may be implemented the way it is.
 
-
-def wrapped_channel_hooks(plugin: object) -> tuple[str, ...]:
-    """Channel hooks that a plugin stands around."""
-    return tuple(
-        name for name in CHANNEL_HOOKS if getattr(getattr(plugin, name, None), f"{PROJECT}_impl", None) is not None
-    )
+    Raises:
+        PluginRefusedError: a name that is no hook, a channel hook that is not a wrapper, or a wrapper where none runs.
+    """
+    for name, options in marked.items():
+        if name in CHANNEL_HOOKS:
+            if not options.get("wrapper"):
+                raise PluginRefusedError(
+                    f"it implements the channel hook {name!r} for every channel",
+                    "use @hookimpl(wrapper=True) to stand around it, or a Connector to implement it for one kind",
+                )
+        elif name not in _HOST_HOOKS:
+            close = difflib.get_close_matches(name, (*_HOST_HOOKS, *CHANNEL_HOOKS), n=1)
+            meant = f"; did you mean {close[0]!r}?" if close else ""
+            raise PluginRefusedError(
+                f"{name!r} is not a hook{meant}", "correct the name; core/hookspecs.py lists all hooks"
+            )
+        elif options.get("wrapper") or options.get("hookwrapper"):
+            raise PluginRefusedError(
+                f"it wraps {name!r}, which is called implementation by implementation", "use @hookimpl without wrapper"
+            )
 
 
 def check_connector(offered: object) -> ConnectorType:
@@ -125,6 +150,20 @@ def check_connector(offered: object) -> ConnectorType:
         raise PluginRefusedError(
             f"aftersail_connectors yielded {type(offered).__name__}, not a ConnectorType",
             "yield YourConnector.declare()",
+        )
+    given: Any = offered  # a plugin is not type-checked by us
+    parts = (
+        ("kind", isinstance(given.kind, str) and bool(given.kind)),
+        ("title", isinstance(given.title, str)),
+        ("capabilities", isinstance(given.capabilities, Capabilities)),
+        ("operations", isinstance(given.operations, frozenset)),
+        ("settings_model", isinstance(given.settings_model, type) and issubclass(given.settings_model, BaseModel)),
+        ("contract_version", isinstance(given.contract_version, tuple) and len(given.contract_version) == _PARTS),
+    )
+    odd = [name for name, right in parts if not right]
+    if odd:
+        raise PluginRefusedError(
+            f"a ConnectorType of the wrong parts: {', '.join(odd)}", "yield YourConnector.declare()"
         )
     major, minor = offered.contract_version
     if major != CONTRACT_VERSION[0] or minor > CONTRACT_VERSION[1]:

@@ -13,12 +13,15 @@ from aftersail.core.hookspecs import PROJECT, ChannelSpec
 class Relay(pluggy.PluginManager):
     """A small plugin manager for one channel."""
 
-    def __init__(self, connector: object, operations: frozenset[str], wrappers: Iterable[tuple[str, object]]) -> None:
+    def __init__(
+        self, connector: object | None, operations: frozenset[str], wrappers: Iterable[tuple[str, object]]
+    ) -> None:
         super().__init__(PROJECT)
         self._connector = connector
         self._operations = operations
         self.add_hookspecs(ChannelSpec)
-        self.register(connector, name="connector")
+        if connector is not None:
+            self.register(connector, name="connector")
         for name, plugin in wrappers:
             self.register(plugin, name=name)
 

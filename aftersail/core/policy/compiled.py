@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from aftersail.core.clocks import CalendarSpec, Source, Target
+from aftersail.core.clocks import Calendar, CalendarSpec, Source, Target
 from aftersail.core.contract import Money
 from aftersail.core.policy.engines import Engine
 from aftersail.core.policy.expressions import Condition
@@ -60,6 +60,7 @@ class Pack:
     targets: tuple[TargetLine, ...] = field(default=(), repr=False)
     rules: tuple[Rule, ...] = field(default=(), repr=False)
     hash: str = ""
+    _built: dict[str, Calendar] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -90,6 +91,14 @@ class Pack:
     def calendars(self) -> dict[str, CalendarSpec]:
         """The calendars by id, to be built by the clocks."""
         return calendar_specs(self.content)
+
+    def calendar(self, calendar_id: str | None) -> Calendar | None:
+        """Return a calendar ready for use, built once per pack; None for a target that needs none."""
+        if calendar_id is None:
+            return None
+        if calendar_id not in self._built:
+            self._built[calendar_id] = Calendar.build(self.calendars[calendar_id])
+        return self._built[calendar_id]
 
     @property
     def templates(self) -> Mapping[str, Mapping[str, TemplateText]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -32,9 +34,10 @@ def print_summary(console: Console, engine: sa.Engine, stage: Stage, took: float
     agreed = _compare(console, "answers sent", replies, really_sent, "mails that SMTP took")
     agreed = _compare(console, "refunds settled", refunds, really_booked, "refunds the shop booked") and agreed
     console.print(Text(f"\ntook {took:.1f} s, daemon's peak memory {peak:.0f} MiB", style="dim"))
+    program = "aftersail" if shutil.which("aftersail") else sys.argv[0]
     console.print("\nLook closer:")
     for command in ("inbox", f"ticket show {first}", f"policy explain {first}", "refund list"):
-        console.print(Text(f"  aftersail --config {stage.config} {command}"))
+        console.print(Text(f"  {program} --config {stage.config} {command}"))
     return agreed
 
 
