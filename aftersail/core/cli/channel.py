@@ -229,7 +229,7 @@ def _check_and_keep(app: App, name: str, configured: Any, secrets: dict[str, Any
     settings = build_settings(name, model, configured.settings, _Answers(secrets))
     for field in configured.settings:  # "993" typed in becomes 993 in the file
         configured.settings[field] = settings.model_dump(mode="json")[field]
-    if False:
+    if check:
         channel = app.channels.build_from(name, configured.connector, settings)
         try:
             account = channel.check_account()

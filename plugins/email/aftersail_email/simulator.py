@@ -6,6 +6,7 @@ For the demo, QA and tests; needs the extra `aftersail-email[simulator]`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from argparse import Namespace
 from collections.abc import Coroutine
@@ -225,6 +226,7 @@ class MailSimulator:
         return None
 
     def _smtp(self) -> SMTP:
+        logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd warns of its own use of a deprecated name
         return SMTP(
             _Outgoing(self),
             hostname="simulator",
