@@ -137,6 +137,7 @@ def test_an_answer_that_is_planned_after_its_refund_has_ended(world):
     world.run_until_quiet()
     assert end(world, answer) == ("settled", 1, [])
     assert world.platforms["none"].answers == [answer]
+    assert [row.key for row in world.rows() if row.kind == "reply"] == [answer], "nothing waits for what has ended"
 
 
 @pytest.mark.parametrize("after_effect", [False, True])

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from aftersail.core import packs
 from aftersail.core.clocks import Basis, Metric, Source, SourceKind, Target
 from aftersail.core.desk.clockwork import start_clocks
 from aftersail.core.desk.settled import on_settled
+from aftersail.core.policy import PackLibrary
 from aftersail.core.remedies import resolve
 from aftersail.core.store import tables
 from tests.remedies.errors import raising
 
+PACKS = PackLibrary([Path(packs.__file__).parent])
 METRICS = (Metric.FIRST_RESPONSE, Metric.REFUND_PAID, Metric.RESOLUTION)
 
 
@@ -27,7 +31,7 @@ def claim(world):
         Target(metric=metric, duration=timedelta(hours=4), basis=Basis.ELAPSED, source=own) for metric in METRICS
     ]
     with world.unit() as unit:
-        start_clocks(unit, claim.ticket, targets, None, unit.now)
+        start_clocks(unit, claim.ticket, targets, PACKS.in_force("starter", unit.now), unit.now)
     world.clock.advance(600)
     return claim
 
