@@ -5,8 +5,8 @@
     shop.messages.pages = [page(letter("m1", text="It arrived broken"))]
     desk.sync("shop")
 
-Every channel has its own `Script`: one `Feed` for each stream. A feed serves its pages one by one, whatever cursor it is
-asked with; an exception among the pages is raised in its turn.
+Every channel has its own `Script`: one `Feed` for each stream. A feed serves its pages one by one, whatever cursor it
+is asked with; an exception among the pages is raised in its turn.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -296,7 +296,7 @@ class Desk:
             notify=lambda hook, event: self.told.append((hook, event)),
         )
 
-    def __enter__(self) -> Desk:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.builders import Desk, Script, migrate
-from tests.databases import Databases, PostgresDatabases
+from tests.databases import Databases, PostgresDatabases, SqliteDatabases
 
 
 @pytest.fixture
@@ -27,3 +27,9 @@ def postgres_databases(_postgres_server: PostgresDatabases) -> Iterator[Postgres
     """PostgreSQL only, for a test that asks for many databases and runs on SQLite elsewhere."""
     yield _postgres_server
     _postgres_server.drop_made()
+
+
+@pytest.fixture
+def sqlite_databases(_sqlite_databases: SqliteDatabases) -> SqliteDatabases:
+    """SQLite only, likewise."""
+    return _sqlite_databases

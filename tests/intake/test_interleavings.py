@@ -135,13 +135,13 @@ def compare(got: dict[str, Any], wanted: dict[str, Any]) -> None:
         assert sum(kind == "refund" for kind, *_ in planned) <= 1
 
 
-def test_the_worlds_hold_what_matters(_sqlite_databases: Databases) -> None:
+def test_the_worlds_hold_what_matters(sqlite_databases: Databases) -> None:
     seen: Counter[str] = Counter()
 
     @given(worlds())
-    @settings(DRAWN, max_examples=12, database=None)
+    @settings(DRAWN, max_examples=8, database=None)
     def look(world: World) -> None:
-        for ticket in run_clean(_sqlite_databases, world)["tickets"].values():
+        for ticket in run_clean(sqlite_databases, world)["tickets"].values():
             seen.update(kind for kind, *_ in ticket["planned"])
             seen.update(metric for metric, *_ in ticket["clocks"])
             seen[ticket["state"]] += 1
@@ -156,11 +156,11 @@ DRAWN = settings(phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_
 
 
 @given(**INTERLEAVED)
-@settings(DRAWN, max_examples=15)
+@settings(DRAWN, max_examples=10)
 def test_any_interleaving_gives_the_same_store(
-    _sqlite_databases: Databases, world: World, seed: int, trouble: int
+    sqlite_databases: Databases, world: World, seed: int, trouble: int
 ) -> None:
-    compare(run_badly(_sqlite_databases, world, seed, trouble), run_clean(_sqlite_databases, world))
+    compare(run_badly(sqlite_databases, world, seed, trouble), run_clean(sqlite_databases, world))
 
 
 @pytest.mark.slow
@@ -168,14 +168,14 @@ def test_any_interleaving_gives_the_same_store(
 @given(**INTERLEAVED)
 @settings(DRAWN, max_examples=300)
 def test_any_of_many_interleavings_gives_the_same_store(
-    _sqlite_databases: Databases, world: World, seed: int, trouble: int
+    sqlite_databases: Databases, world: World, seed: int, trouble: int
 ) -> None:
-    compare(run_badly(_sqlite_databases, world, seed, trouble), run_clean(_sqlite_databases, world))
+    compare(run_badly(sqlite_databases, world, seed, trouble), run_clean(sqlite_databases, world))
 
 
 @pytest.mark.postgres
 @given(**INTERLEAVED)
-@settings(DRAWN, max_examples=3)
+@settings(DRAWN, max_examples=2)
 def test_any_interleaving_gives_the_same_store_on_postgres(
     postgres_databases: Databases, world: World, seed: int, trouble: int
 ) -> None:

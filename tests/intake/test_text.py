@@ -30,11 +30,11 @@ ATTRIBUTIONS = {
     "da": f"Den søn. 3. maj 2026 kl. 10.00 skrev {SHOP}:",
     "cs": f"ne 3. 5. 2026 v 10:00 odesílatel {SHOP} napsal:",
     "ja": f"2026年5月3日(日) 10:00 {SHOP}:",
-    "zh": f"{SHOP} 于2026年5月3日周日 10:00写道：",
+    "zh": f"{SHOP} 于2026年5月3日周日 10:00写道\uff1a",
     "ko": f"2026년 5월 3일 (일) 오전 10:00, {SHOP}님이 작성:",
-    "ar": f"في الأحد، 3 مايو 2026 في 10:00 ص تمت كتابة ما يلي بواسطة ‪{SHOP}‬:\u200f",
-    "tr": f"{SHOP}, 3 May 2026 Paz, 10:00 tarihinde şunu yazdı:",
-    "ru": f"вс, 3 мая 2026 г. в 10:00, {SHOP}:",
+    "ar": f"في الأحد، 3 مايو 2026 في 10:00 ص تمت كتابة ما يلي بواسطة \u202a{SHOP}\u202c:\u200f",
+    "tr": f"{SHOP}, 3 May 2026 Paz, 10:00 tarihinde şunu yazdı:",  # noqa: RUF001 - the letter is Turkish
+    "ru": f"вс, 3 мая 2026 г. в 10:00, {SHOP}:",  # noqa: RUF001 - the letter is Russian
 }
 # The words Outlook puts before sender, date, recipient and subject.
 HEADERS = {
@@ -87,7 +87,7 @@ def test_a_quote_without_marks_goes_where_sender_and_time_introduce_it(language:
 @pytest.mark.parametrize("language", HEADERS)
 @pytest.mark.parametrize("rule", ["", "-----Original Message-----\n", "________________________________\n"])
 def test_outlooks_header_goes_with_all_below_it(language: str, rule: str) -> None:
-    for colon in (":", "："):
+    for colon in (":", "\uff1a"):
         assert cut_quotes(f"{WORDS}\n\n{rule}{outlook(language, colon)}\n\nDear Ada,\nwe have it.\n") == WORDS
 
 
@@ -98,7 +98,9 @@ def test_outlooks_bold_labels_are_labels() -> None:
 
 def test_answers_between_the_quoted_lines_are_kept() -> None:
     attribution = ATTRIBUTIONS["en"]
-    text = f"Hi,\n\n{attribution}\n\n> Which order is it?\nIt is 1001.\n\n> What is broken?\nThe lid, see 2:\n> Regards\n"
+    text = (
+        f"Hi,\n\n{attribution}\n\n> Which order is it?\nIt is 1001.\n\n> What is broken?\nThe lid, see 2:\n> Regards\n"
+    )
     assert cut_quotes(text) == "Hi,\n\nIt is 1001.\n\nThe lid, see 2:"
 
 
@@ -173,11 +175,36 @@ HARMFUL = [
     '<a href="data:text/html,<script>alert(1)</script>">x</a>',
     '<map><area href="https://evil.example"></map>',
     '<video src="https://evil.example"></video><audio src="x"></audio>',
-    '<link rel="stylesheet" href="//evil.example"><meta http-equiv="refresh" content="0;url=//evil.example"><base href="//evil.example">',
+    '<link rel="stylesheet" href="//evil.example"><base href="//evil.example">',
+    '<meta http-equiv="refresh" content="0;url=//evil.example">',
     '<math><mtext></table><mglyph><style><img src=x onerror="alert(1)">',
 ]
-FORBIDDEN = ("<script", "<style", "<img", "<svg", "onclick", "onerror", "style=", "<form", "<input", "<button", "<iframe")
-FORBIDDEN += ("<object", "<embed", "javascript:", "data:", "<map", "<area", "<video", "<audio", "<link", "<meta", "<base")
+FORBIDDEN = (
+    "<script",
+    "<style",
+    "<img",
+    "<svg",
+    "onclick",
+    "onerror",
+    "style=",
+    "<form",
+    "<input",
+    "<button",
+    "<iframe",
+)
+FORBIDDEN += (
+    "<object",
+    "<embed",
+    "javascript:",
+    "data:",
+    "<map",
+    "<area",
+    "<video",
+    "<audio",
+    "<link",
+    "<meta",
+    "<base",
+)
 
 
 @pytest.mark.parametrize("html", HARMFUL)
@@ -222,16 +249,16 @@ def test_no_text_and_no_html_is_too_much(text: str, html: str | None) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "a" * 1_000_000 + ":\n> x",
-        "a@" * 500_000 + ":\n> x",
-        "\n".join(["A: b"] * 200_000),
-        "\n".join(["a <b@c> 1:"] * 100_000),
-        "From: " + "a" * 1_000_000 + "\nSent: x\nTo: y",
-        "\n" * 1_000_000 + "> x",
-        " " * 1_000_000 + "\n> x",
-        ("> x\n" + "y\n") * 100_000,
-        "9:00 " * 100_000 + ":\n> x",
-        "-" * 1_000_000 + "\n> x",
+        "a" * 300_000 + ":\n> x",
+        "a@" * 150_000 + ":\n> x",
+        "\n".join(["A: b"] * 50_000),
+        "\n".join(["a <b@c> 1:"] * 30_000),
+        "From: " + "a" * 300_000 + "\nSent: x\nTo: y",
+        "\n" * 300_000 + "> x",
+        " " * 300_000 + "\n> x",
+        ("> x\n" + "y\n") * 30_000,
+        "9:00 " * 30_000 + ":\n> x",
+        "-" * 300_000 + "\n> x",
     ],
     ids=range(10),
 )

@@ -177,6 +177,14 @@ def test_an_order_number_that_two_shops_use_says_nothing(desk: Desk, shop: Scrip
     assert ticket.orders_id is None
 
 
+def test_a_number_that_is_taken_by_then_links_no_waiting_ticket(desk: Desk, shop: Script) -> None:
+    box = desk.add("box")
+    read(desk, box, mail("a", 0, "Order #1001 arrived broken"), channel="box")
+    shop.orders.pages = [page(purchase(external_id="shop-1"), purchase(external_id="shop-2"))]
+    desk.sync()
+    assert desk.rows(tables.ticket)[0].orders_id is None
+
+
 @pytest.mark.parametrize("named", ["id-1001", "#1001", "1001"])
 def test_an_order_that_comes_after_its_message_is_linked(desk: Desk, shop: Script, named: str) -> None:
     read(desk, shop, letter("m1", text="It arrived broken", order_id=named))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from aftersail.core.contract import Party, Record
 
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _AHEAD: Final = timedelta(days=1)
 _FAR: Final = timedelta(days=3660)
@@ -22,7 +24,8 @@ RecordT = TypeVar("RecordT", bound=Record)
 def storable(record: RecordT, now: datetime) -> RecordT:
     """Take out what no database or calendar can hold.
 
-    NUL characters go (PostgreSQL refuses them in text and JSON). Something sent or opened before 2000 or more than a
+    NUL characters go (PostgreSQL refuses them in text and JSON), and half a surrogate pair, which UTF-8 cannot write,
+    becomes U+FFFD. Something sent or opened before 2000 or more than a
     day ahead of `now` counts as of then or as of now; a deadline more than ten years away is none. An address longer
     than any mail server takes is none either.
     """
@@ -47,7 +50,7 @@ def _party(party: Party) -> dict[str, Any]:
 
 def _fixed(name: str, value: Any, now: datetime) -> Any:
     if isinstance(value, str):
-        return value.replace("\x00", "") if "\x00" in value else value
+        return _UNSTORABLE.sub(_mark, value) if _UNSTORABLE.search(value) else value
     if isinstance(value, Record):
         return storable(value, now)
     if isinstance(value, tuple):
@@ -56,6 +59,10 @@ def _fixed(name: str, value: Any, now: datetime) -> Any:
     if isinstance(value, datetime):
         return _near(name, value, now)
     return value
+
+
+def _mark(unstorable: re.Match[str]) -> str:
+    return "" if unstorable[0] == "\x00" else "\ufffd"
 
 
 def _near(name: str, value: datetime, now: datetime) -> datetime | None:

@@ -18,7 +18,7 @@ from aftersail.core.desk.turns import message_identity
 from aftersail.core.intake.consider import News, consider
 from aftersail.core.intake.fitting import fitted, shortened, storable
 from aftersail.core.intake.linking import link_order
-from aftersail.core.intake.text import clean_html, own_words
+from aftersail.core.intake.text import clean_html, own_words, readable
 from aftersail.core.intake.threading import (
     find_order,
     find_ticket,
@@ -71,7 +71,8 @@ def store_messages(unit: Unit, services: Services, arrivals: Sequence[Arrival]) 
 def _storable(message: Message, now: datetime) -> Message:
     fixed = storable(message, now)
     external_id = shortened(fixed.external_id, _LONGEST_ID)
-    return fixed if external_id == fixed.external_id else fixed.model_copy(update={"external_id": external_id})
+    text, html = readable(fixed.text, fixed.html)
+    return fixed.model_copy(update={"external_id": external_id, "text": text, "html": html})
 
 
 def _known(conn: sa.Connection, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], int]:

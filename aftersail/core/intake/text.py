@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 import nh3
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from aftersail.core.contract.markup import html_to_text
 
@@ -28,27 +29,35 @@ _LONGEST_LINE = 500
 _HEADER_LINES = 3
 _HEADER_SPAN = 5
 
-# How mail programs mark the history they quote: Gmail, Outlook (desktop and web), Apple Mail, Thunderbird, Yahoo.
-_QUOTES: Final = (
-    ".gmail_quote, "
-    ".gmail_extra, "
-    "blockquote[type=cite], "
-    "#divRplyFwdMsg, "
-    "#divRplyFwdMsg ~ *, "
-    "#appendonsend, "
-    "#appendonsend ~ *, "
-    "#mail-editor-reference-message-container, "
-    ".moz-cite-prefix, "
-    ".moz-cite-prefix ~ blockquote, "
-    ".yahoo_quoted, "
-    ".protonmail_quote, "
-    "div[style*='border-top:solid #E1E1E1'], "
-    "div[style*='border-top:solid #E1E1E1'] ~ *, "
-    "div:has(> div[style*='border-top:solid #E1E1E1']) ~ *, "
-    "div:has(> div[style*='border-top:solid #B5C4DF']), "
-    "div:has(> div[style*='border-top:solid #B5C4DF']) ~ *"
+# How mail programs mark the history they quote: Gmail, Yahoo, Proton, Thunderbird, Outlook on phones and on the web.
+_QUOTE_CLASSES: Final = frozenset({"gmail_quote", "gmail_extra", "yahoo_quoted", "protonmail_quote", "moz-cite-prefix"})
+_QUOTE_IDS: Final = frozenset({"mail-editor-reference-message-container"})
+_BELOW_IDS: Final = frozenset({"divRplyFwdMsg", "appendonsend"})
+_BELOW_STYLES: Final = ("border-top:solid #e1e1e1", "border-top:solid #b5c4df")
+_TAG: Final = re.compile(r"<[^<>]*(?:>|$)")
+# What closes itself or is closed by what follows does not nest.
+_NESTING_TAG: Final = re.compile(
+    r"<(/?)(?!(?:area|base|br|col|dd|dt|hr|img|input|li|link|meta|option|p|source|td|th|tr|wbr)\b)[a-z]", re.IGNORECASE
 )
+_DEEPEST = 1000
+_LONGEST_HTML = 1_000_000
 _TAGS: Final = nh3.ALLOWED_TAGS - {"img", "map", "area"}
+
+
+def readable(text: str, html: str | None) -> tuple[str, str | None]:
+    """Give back a mail's parts so that they can be read in a time that grows with their length.
+
+    HTML is cut at a million characters. Parsers take the square of the depth, so HTML that is nested deeper than any
+    mail program does it is dropped, and where there is no plain part its bare words become one.
+    """
+    if html is None:
+        return text, None
+    html, depth = html[:_LONGEST_HTML], 0
+    for tag in _NESTING_TAG.finditer(html):
+        depth = max(0, depth - 1) if tag[1] else depth + 1
+        if depth > _DEEPEST:
+            return text if text.strip() else " ".join(_TAG.sub(" ", html).split()), None
+    return text, html
 
 
 def clean_html(html: str) -> str:
@@ -121,7 +130,11 @@ def _is_attribution(block: str) -> bool:
 def _first_header(lines: list[str]) -> int:
     for index in range(len(lines)):
         block = [line for line in lines[index : index + _HEADER_SPAN] if _LABEL.match(line)]
-        if len(block) >= _HEADER_LINES and _LABEL.match(lines[index]) and any(_ADDRESS.search(line[:_LONGEST_LINE]) for line in block):
+        if (
+            len(block) >= _HEADER_LINES
+            and _LABEL.match(lines[index])
+            and any(_ADDRESS.search(line[:_LONGEST_LINE]) for line in block)
+        ):
             above = index - 1
             while above >= 0 and not lines[above].strip():
                 above -= 1
@@ -136,8 +149,50 @@ def own_words(text: str, html: str | None) -> str:
     the plain part, and only where there is none the HTML.
     """
     if html:
-        whole, own = html_to_text(html), html_to_text(html, without=_QUOTES)
-        if own and own != whole:
+        marked = _without_marked(html)
+        own = html_to_text(marked) if marked is not None else ""
+        if own:
             return cut_quotes(own)
-        text = text if text.strip() else whole
+        text = text if text.strip() else html_to_text(html)
     return cut_quotes(text)
+
+
+def _without_marked(html: str) -> str | None:
+    """Take out what mail programs mark as history; None where they mark nothing. One walk, however many marks."""
+    tree = LexborHTMLParser(html)
+    marked: list[LexborNode] = []
+    waiting = [tree.body] if tree.body else []
+    while waiting:
+        below = False
+        for child in waiting.pop().iter():
+            below = below or _begins_history(child)
+            if below or _is_history(child):
+                marked.append(child)
+            else:
+                waiting.append(child)
+    for node in marked:
+        node.decompose()
+    return tree.html if marked else None
+
+
+def _is_history(node: LexborNode) -> bool:
+    attributes = node.attributes
+    if not attributes:
+        return False
+    classes = (attributes.get("class") or "").split()
+    cited = node.tag == "blockquote" and attributes.get("type") == "cite"
+    return cited or attributes.get("id") in _QUOTE_IDS or not _QUOTE_CLASSES.isdisjoint(classes)
+
+
+def _begins_history(node: LexborNode) -> bool:
+    """Outlook marks where the history begins: by an id, or by the line it draws above it, in a block of its own."""
+    if node.attributes.get("id") in _BELOW_IDS:
+        return True
+    first = node.first_child
+    drawn = (node, first) if first is not None and first.is_element_node else (node,)
+    return any(_draws_line(each) for each in drawn)
+
+
+def _draws_line(node: LexborNode) -> bool:
+    style = (node.attributes.get("style") or "").lower()
+    return node.tag == "div" and any(line in style for line in _BELOW_STYLES)
