@@ -166,7 +166,7 @@ def test_any_interleaving_gives_the_same_store(
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @given(**INTERLEAVED)
-@settings(DRAWN, max_examples=300)
+@settings(DRAWN, max_examples=120)
 def test_any_of_many_interleavings_gives_the_same_store(
     sqlite_databases: Databases, world: World, seed: int, trouble: int
 ) -> None:

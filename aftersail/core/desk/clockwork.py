@@ -100,11 +100,16 @@ def settle_turns(unit: Unit, ticket: int, turns: Turns, targets: Iterable[Target
             answered_at = turns.answer_to(clock.started_at)
             if answered_at is not None:
                 _update(unit, row_id, meet(clock, answered_at))
-            elif turns.since is None or turns.dropped(clock.started_at):
+            elif turns.since is None or turns.dropped(clock.started_at) or _waited_before(clock, turns.since):
                 _update(unit, row_id, cancel(clock, unit.now))
     if turns.since is not None:
         restart_response(unit, ticket, targets, pack, turns.since)
     refresh_due(unit, ticket)
+
+
+def _waited_before(clock: Clock, since: datetime) -> bool:
+    """A message read late shows that the buyer has waited for longer: the clock of the next answer begins there."""
+    return clock.metric is Metric.NEXT_RESPONSE and since < clock.started_at
 
 
 def meet_clocks(unit: Unit, ticket: int, metrics: Iterable[Metric], at: datetime) -> None:
