@@ -302,3 +302,10 @@ def test_turns_are_read_from_the_store_as_they_were_said(desk: Desk, shop: Scrip
     assert [heard.at for heard in turns.heard] == [at(-120), at(-90), at(-30), at(-10)]
     assert [turns.answered_at(heard) for heard in turns.heard] == [at(-60), at(-60), None, None]
     assert turns.since == at(-30)
+
+
+def test_the_platforms_word_for_the_language_counts_whenever_the_message_is_read(desk: Desk, shop: Script) -> None:
+    """A first message that is read last has the whole conversation read anew, with what was said of each part."""
+    read(desk, shop, letter("m2", 10, "Min ordre", thread_id="t", language="sv"))
+    read(desk, shop, letter("m1", 0, "1001", thread_id="t"))
+    assert desk.rows(tables.ticket)[0].language == "sv"

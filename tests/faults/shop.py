@@ -51,6 +51,7 @@ class Shop:
             country="US",
             placed_at=datetime.now(UTC) - timedelta(days=3),
         )
+        order.updated_at = datetime.now(UTC)  # it turns up in a shop that is being synced, so it has changed just now
         mail = EmailMessage()
         mail["Authentication-Results"] = f"{HOST}; dmarc=pass header.from=example.com"
         mail["From"] = f"Buyer {self.number} <{email}>"
@@ -100,7 +101,7 @@ def kill(daemon: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def open_shop(folder: Path, database: str = "sqlite:///aftersail.db") -> Iterator[Shop]:
     """Start the servers and write the desk's settings."""
-    shop = ShopifySimulator(token=TOKEN)
+    shop = ShopifySimulator(token=TOKEN, points=20_000.0, restore=20_000.0)  # as fast as the daemon asks
     with MailSimulator(address="help@shop.example") as mail, shop.serve() as url:
         config = folder / "aftersail.yaml"
         config.write_text(f"database: {database}\npack: starter\n")

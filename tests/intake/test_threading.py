@@ -344,3 +344,18 @@ def test_an_answer_of_ours_is_found_by_the_mail_that_follows_it(desk: Desk, shop
     read(desk, shop, letter("<b>", 4, "Thanks, but no", mail=only))
     assert tickets_of(desk)["<b>"] == 1
     assert desk.rows(tables.ticket)[0].state == "open"
+
+
+def test_nobody_can_guess_the_message_id_of_an_answer(desk: Desk, shop: Script) -> None:
+    """Whoever names it in a mail of his own joins the ticket; nothing that is known outside makes it."""
+    shop.orders.pages = [page(purchase())]
+    read(desk, shop, letter("m1", 0, "It has a small scratch", order_id="id-1001"))
+    (ticket,) = desk.rows(tables.ticket)
+    replies = [row for row in desk.rows(tables.remedy) if row.kind == "reply"]
+    assert replies
+    assert len(ticket.token) >= 32
+    for row in replies:
+        template = next(
+            name for name in ("soothing", "acknowledge") if remedy_key("reply", ticket.token, row.rule, name) == row.key
+        )
+        assert remedy_key("reply", ticket.id, row.rule, template) != row.key

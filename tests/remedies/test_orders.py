@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from aftersail.core.contract import Money, RefundQuote
-from aftersail.core.remedies import approve
+from aftersail.core.remedies import approve, resolve
 from aftersail.core.store import tables
 from tests.remedies.errors import raising
 from tests.remedies.platforms import KINDS
@@ -173,3 +174,20 @@ def test_two_refunds_of_one_ticket_each_have_a_task_of_their_own(world):
     world.run_until_quiet()
     assert [world.task_kinds(key) for key in keys] == [["refund_refused"]] * 3
     assert world.get(tables.task, tables.task.c.remedy == keys[0]).why != world.tasks(keys[1])[0].why
+
+
+def test_a_persons_word_on_the_first_refund_brings_the_second_back(world):
+    claim = world.claim("none")
+    world.platforms["none"].fail(claim.order_id, raising(TimeoutError("?")), after_effect=True)
+    first, second = world.refund(claim), world.refund(claim)
+    world.run_jobs()
+    world.clock.advance(600)
+    world.outbox.hand_over()
+    world.run_jobs()
+    assert world.tasks(first) != []
+    assert world.row(second).next_at > world.clock.now() + timedelta(minutes=30)
+    with world.unit() as unit:
+        resolve(unit, world.jobs, first, "ada", happened=True, external_id="r1")
+    world.outbox.hand_over()
+    world.run_jobs()
+    assert world.state(second) == "settled"

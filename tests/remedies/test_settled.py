@@ -142,3 +142,30 @@ def test_a_refund_that_a_person_has_seen_counts_as_well(world, claim):
         on_settled(unit, resolve(unit, world.jobs, key, "ada", happened=True))
     assert order(world, claim).refunded == Decimal(50)
     assert clocks(world)[Metric.REFUND_PAID][0] == "met"
+
+
+@pytest.mark.parametrize(
+    ("seen", "left"), [("20.00", "50.00"), ("50.00", "50.00"), ("25.00", "55.00"), ("70.00", "30.00")]
+)
+def test_what_a_sync_has_brought_before_it_was_settled_is_not_counted_twice(world, claim, seen, left):
+    """20.00 were paid back before ours of 30.00; what others did meanwhile stays as the platform says."""
+    world.platforms["none"].fail(claim.order_id, raising(TimeoutError("?")), after_effect=True)
+    key = world.refund(claim, "30.00")
+    world.run_until_quiet()
+    with world.engine.begin() as conn:
+        synced = {"refunded": Decimal(seen), "refundable": Decimal(100) - Decimal(seen)}
+        conn.execute(sa.update(tables.orders).values(**synced))
+    with world.unit() as unit:
+        on_settled(unit, resolve(unit, world.jobs, key, "ada", happened=True))
+    row = order(world, claim)
+    assert row.refunded == max(Decimal(50), Decimal(seen))
+    assert row.refundable == Decimal(100) - row.refunded if seen != "25.00" else Decimal(50)
+
+
+def test_an_answer_that_arrives_after_the_ticket_was_closed_leaves_it_closed(world, claim):
+    world.reply(claim)
+    with world.engine.begin() as conn:
+        conn.execute(sa.update(tables.ticket).values(state="closed", closed_at=world.clock.now()))
+    world.run_until_quiet()
+    assert len(messages(world, claim)) == 1
+    assert ticket(world, claim).state == "closed"

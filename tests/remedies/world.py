@@ -127,7 +127,7 @@ class World:
             known = sa.select(table.c.id).where(table.c.channel == channel, table.c.external_id == order_id)
             ticket = {"channel": channel, "orders_id": conn.scalar(known), "subject": "It broke", "state": "open"}
             ticket |= {"language": "en", "reason": "damaged", "reason_because": "", "escalation": False}
-            ticket |= {"filed_at": filed, "opened_at": filed, "updated_at": filed}
+            ticket |= {"filed_at": filed, "opened_at": filed, "updated_at": filed, "token": "t"}
             added = conn.execute(sa.insert(tables.ticket).values(**ticket))
             return Claim(channel, order_id, added.inserted_primary_key[0])
 

@@ -11,7 +11,7 @@ from aftersail.core.contract import AuthExpired, Invalid, Order, Page, RateLimit
 from aftersail.core.jobs import JobState
 from aftersail.core.runtime.channels import ChannelConfigError
 from aftersail.core.runtime.settings import ChannelSettings
-from aftersail.core.runtime.syncing import hand_over_syncs, rescue_syncs, run_sync, sync_channel
+from aftersail.core.runtime.syncing import hand_over_syncs, make_all_due, rescue_syncs, run_sync, sync_channel
 from aftersail.core.store import tables
 from aftersail.core.store.unit import unit_of_work
 from tests.runtime.conftest import SCRIPT
@@ -37,6 +37,35 @@ def test_a_sync_that_ends_is_due_again_after_its_interval(desk, clock):
     row = desk.channel()
     assert (row.synced_at, row.due_at) == (clock.now(), clock.now() + timedelta(seconds=60))
     assert (row.failures, row.attention, row.armed_at) == (0, None, None)
+
+
+def test_a_sync_that_a_webhook_has_overtaken_is_done_once_more(desk, clock):
+    app = desk.open(shop=SCRIPTED)
+    with app.engine.begin() as conn:
+        conn.execute(sa.update(tables.channel).values(due_at=None, hinted_at=clock.now()))
+    sync_channel(app, "shop")
+    assert (desk.channel().due_at, desk.channel().hinted_at) == (clock.now(), None)
+    sync_channel(app, "shop")
+    assert desk.channel().due_at == clock.now() + timedelta(seconds=60)
+
+
+def test_the_newest_reason_is_why_a_person_is_needed(desk):
+    app = desk.open(shop=SCRIPTED)
+    for why in ("the token is refused", "the account is closed"):
+        SCRIPT["shop"] = failing(AuthExpired(why))
+        run_sync(app, "shop")
+    assert desk.channel().attention.startswith("the account is closed")
+    assert len(desk.events("channel_attention")) == 1
+
+
+def test_all_channels_can_be_made_due_but_those_that_wait_for_a_reason(desk, clock):
+    app = desk.open(well=SCRIPTED, limited=SCRIPTED)
+    later = clock.now() + timedelta(hours=1)
+    SCRIPT["limited"] = failing(RateLimited("slow down", retry_at=later))
+    for name in ("well", "limited"):
+        run_sync(app, name)
+    make_all_due(app)
+    assert (desk.channel("well").due_at, desk.channel("limited").due_at) == (clock.now(), later)
 
 
 def test_failures_back_off_to_half_an_hour_and_are_told_once(desk, clock, logged):

@@ -40,5 +40,6 @@ def test_a_newer_database_is_refused(engine):
     upgrade(engine)
     with engine.begin() as conn:
         conn.execute(sa.text("update alembic_version set version_num = '9999'"))
-    with pytest.raises(SchemaError, match="upgrade aftersail"):
-        upgrade(engine)
+    for refuse in (upgrade, check_schema):
+        with pytest.raises(SchemaError, match="upgrade aftersail"):
+            refuse(engine)

@@ -49,6 +49,7 @@ class Filling:
             "buyer_name": "Ada Example",
             "buyer_email": "ada@example.com",
             "filed_at": self.now - timedelta(hours=3),
+            "token": "t",
             "opened_at": self.now - timedelta(hours=3),
             "updated_at": self.now - timedelta(hours=1),
             "pack_id": "starter",

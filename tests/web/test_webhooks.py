@@ -91,6 +91,17 @@ def test_a_channel_that_is_busy_failing_or_off_is_left_alone(client, app, row):
     assert due(app) == before
 
 
+@pytest.mark.parametrize(
+    ("row", "asked"), [({"due_at": None}, True), ({"due_at": None, "failures": 2}, False), ({}, False)]
+)
+def test_a_delivery_during_a_sync_asks_for_one_more(client, app, row, asked):
+    with app.engine.begin() as conn:
+        conn.execute(sa.update(tables.channel).values(**row) if row else sa.select(1))
+    assert deliver(client).status_code == 200
+    with app.engine.connect() as conn:
+        assert conn.scalar(sa.select(tables.channel.c.hinted_at)) == (app.now() if asked else None)
+
+
 def test_a_channel_that_is_overdue_stays_so(client, app, clock):
     with app.engine.begin() as conn:
         conn.execute(sa.update(tables.channel).values(due_at=clock.now() - timedelta(minutes=5)))

@@ -48,7 +48,7 @@ def sync(ctx: click.Context, only: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--until-idle", is_flag=True, help="Stop once nothing is due and nothing is on its way.")
+@click.option("--until-idle", is_flag=True, help="Sync every channel, send what follows, and stop.")
 @click.pass_context
 def run(ctx: click.Context, until_idle: bool) -> None:
     """Run the daemon until it is told to stop (Ctrl-C, SIGTERM): it finishes what it has in hand."""

@@ -170,7 +170,8 @@ def _plan_reply(
             unit, ticket.id, "reply_by_hand", f"the answer could not be written: {error}", link=_link(unit, ticket)
         )
         return
-    key = remedy_key("reply", ticket.id, action.rule, action.template)
+    # The key stands in the mail's Message-ID, and whoever names that joins the ticket: so it must not be guessable.
+    key = remedy_key("reply", ticket.token, action.rule, action.template)
     reply = compose(
         unit.conn, ticket, key=key, to=address, subject=rendered.subject, text=rendered.text, language=rendered.language
     )

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from aftersail.core.clocks import Metric
 from aftersail.core.contract import Reply
 from aftersail.core.desk.clockwork import RESPONSES, meet_clocks
-from aftersail.core.desk.tickets import TicketState, set_state
+from aftersail.core.desk.tickets import TicketState, get_ticket, set_state
 from aftersail.core.remedies.plan import AUTOMATION
 from aftersail.core.remedies.states import RemedyKind
 from aftersail.core.store import tables
@@ -51,18 +51,19 @@ def _answered(unit: Unit, remedy: Any) -> None:
     if remedy.stops_clocks:
         meet_clocks(unit, remedy.ticket, RESPONSES, remedy.settled_at)
         actor = "aftersail" if remedy.approved_by == AUTOMATION else remedy.approved_by
-        set_state(unit, remedy.ticket, TicketState.WAITING, actor)
+        if get_ticket(unit.conn, remedy.ticket).state != TicketState.CLOSED:
+            set_state(unit, remedy.ticket, TicketState.WAITING, actor)
 
 
 def _refunded(unit: Unit, remedy: Any) -> None:
-    """Let the store know at once; the platform's own figures follow with the next sync of its orders."""
+    """Let the store know at once, unless a sync already has; whatever else happened follows with the next one."""
     booked = remedy.booked if remedy.booked is not None else remedy.amount
     table = tables.orders
-    left = sa.case(
-        (table.c.refundable.is_(None), None), else_=table.c.refundable - sa.literal(booked, table.c.refundable.type)
-    )
-    refunded = sa.func.coalesce(table.c.refunded, sa.literal(Decimal(0), table.c.refunded.type))
-    paid = refunded + sa.literal(booked, table.c.refunded.type)
     where = (table.c.channel == remedy.channel, table.c.external_id == remedy.order_id)
-    unit.conn.execute(sa.update(table).where(*where).values(refunded=paid, refundable=left))
+    order = unit.conn.execute(sa.select(table.c.refunded, table.c.refundable).where(*where)).first()
+    if order is not None:
+        known = order.refunded or Decimal(0)
+        unseen = max((remedy.refunded_before or Decimal(0)) + booked - known, Decimal(0))
+        left = None if order.refundable is None else order.refundable - unseen
+        unit.conn.execute(sa.update(table).where(*where).values(refunded=known + unseen, refundable=left))
     meet_clocks(unit, remedy.ticket, [Metric.REFUND_PAID], remedy.settled_at)

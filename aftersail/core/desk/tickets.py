@@ -61,6 +61,7 @@ def open_ticket(
         "buyer_email": email or (ordered.buyer_email if ordered else None),
         "reply_to": reply_to,
         "thread_id": thread_id,
+        "token": unit.token(),
         "filed_at": filed_at,
         "opened_at": unit.now,
         "updated_at": unit.now,

@@ -22,6 +22,7 @@ class Heard:
     Attributes:
         at: when it was sent or opened (UTC).
         stored_at: since when we can have read it.
+        language: as the platform says; None where it does not.
         waits: False for a case that is closed.
     """
 
@@ -31,6 +32,7 @@ class Heard:
     subject: str
     text: str
     reason_code: str | None
+    language: str | None = None
     waits: bool = True
 
 
@@ -130,6 +132,7 @@ def _messages(conn: sa.Connection, ticket: int) -> list[Heard]:
             subject=row.subject,
             text=row.text,
             reason_code=row.reason_code,
+            language=row.language,
         )
         for row in conn.execute(_spoken(ticket, Direction.INBOUND))
     ]

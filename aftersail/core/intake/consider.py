@@ -69,8 +69,7 @@ def _spoken(unit: Unit, services: Services, ticket: int, news: News, turns: Turn
     subject = spoken[begins.identity].subject if begins.identity in spoken else ""
     update_ticket(unit, ticket, filed_at=begins.at, subject=subject or row.subject)
     in_turn = not news.revised and fresh == list(turns.heard[len(turns.heard) - len(fresh) :])
-    hints = {identity: message.language for identity, message in news.heard.items()}
-    said = [(each, hints.get(each.identity)) for each in (fresh if in_turn else turns.heard)]
+    said = fresh if in_turn else turns.heard
     _understand(unit, services, row, said, blank=not in_turn or len(fresh) == len(turns.heard))
     waits = turns.since is not None or any(each.waits for each in fresh if each.identity in news.cases)
     clocks_run = waits or row.state != TicketState.CLOSED
@@ -94,35 +93,34 @@ def _unspoken(unit: Unit, services: Services, ticket: int, news: News) -> None:
             subject=notice.subject,
             text=own_words(notice.text, notice.html),
             reason_code=notice.reason_code,
+            language=notice.language,
         )
-        _understand(unit, services, row, [(said, notice.language)], blank=True)
+        _understand(unit, services, row, [said], blank=True)
         judge(unit, services, ticket, first=False)
         _tell(unit, ticket)
         return
     unit.record("ticket_opened", row.channel, ticket, subject=row.subject, reason=row.reason)
 
 
-def _understand(
-    unit: Unit, services: Services, row: Any, said: Iterable[tuple[Heard, str | None]], *, blank: bool
-) -> None:
+def _understand(unit: Unit, services: Services, row: Any, said: Iterable[Heard], *, blank: bool) -> None:
     """The first who says why gives the reason, the first whose language is known gives the language.
 
     Args:
         unit: the transaction.
         services: triage, channels.
         row: the ticket.
-        said: what is read, the oldest first, with the platform's word for its language.
+        said: what is read, the oldest first.
         blank: begin anew; else on top of what was understood before.
     """
     order = sa.select(tables.orders.c.locale).where(tables.orders.c.id == row.orders_id)
     prior = unit.conn.scalar(order) or (row.language if row.language != UNKNOWN else None)
     language, reason, because = (UNKNOWN, "other", "") if blank else (row.language, row.reason, row.reason_because)
     escalation = bool(row.escalation)
-    for each, hint in said:
+    for each in said:
         found = services.triage.assess(
             subject=each.subject,
             text=each.text,
-            language_hint=hint or prior,
+            language_hint=each.language or prior,
             reason_code=each.reason_code,
             connector=services.channels[row.channel].kind,
         )

@@ -194,6 +194,7 @@ def _columns(message: Message) -> dict[str, Any]:
         "html": html,
         "authenticity": message.authenticity,
         "reason_code": message.reason_code,
+        "language": message.language,
         "link": message.link,
         "mail": message.mail.model_dump(mode="json") if message.mail else None,
     }

@@ -20,10 +20,10 @@ from aftersail.core.contract import (
 from aftersail.core.host import Channel
 from aftersail.core.host.channel import ConnectorDefectError
 from aftersail.core.jobs import JobState, is_over
-from aftersail.core.remedies.outcome import LOOK_DELAYS, PENDING_DELAY, Outcome, look_delay, of_error
+from aftersail.core.remedies.outcome import LOOK_DELAYS, PENDING_DELAY, PERSON_DELAY, Outcome, look_delay, of_error
 from aftersail.core.remedies.plan import AUTOMATION, enqueue, job_id_of, park, withdraw_replies
 from aftersail.core.remedies.senders import SENDERS, refund_objection
-from aftersail.core.remedies.serial import ceiling_objection, siblings
+from aftersail.core.remedies.serial import Siblings, ceiling_objection, refunded_so_far, siblings
 from aftersail.core.remedies.settling import settle
 from aftersail.core.remedies.states import RemedyKind, RemedyState, move
 from aftersail.core.remedies.tasks import open_task
@@ -142,7 +142,7 @@ class Outbox:
             objection = None if channel.can("quote_refund") else ceiling_objection(conn, row.channel, refund)
             filed = conn.scalar(sa.select(tables.ticket.c.filed_at).where(tables.ticket.c.id == row.ticket))
         if row.siblings.under_way:
-            self._finish(row, self._wait_for(row.siblings.under_way))
+            self._finish(row, self._wait_for(row.siblings))
             return False
         if row.claimed_at and channel.can("lookup_refund") and channel.lookup_refund(refund) is not None:
             found = "found on the platform before it was sent again"
@@ -155,9 +155,11 @@ class Outbox:
             self._finish(row, Outcome(state=RemedyState.REFUSED, detail=objection))
         return objection is None
 
-    def _wait_for(self, key: str) -> Outcome:
-        why = f"waits for refund {key[:8]} on the same order"
-        return Outcome(state=RemedyState.APPROVED, detail=why, next_at=self._now() + PENDING_DELAY)
+    def _wait_for(self, others: Siblings) -> Outcome:
+        """Look again soon; where a person has to free the other one, that person's word brings this one back."""
+        why = f"waits for refund {(others.under_way or '')[:8]} on the same order"
+        wait = PERSON_DELAY if others.with_person else PENDING_DELAY
+        return Outcome(state=RemedyState.APPROVED, detail=why, next_at=self._now() + wait)
 
     def _claim(self, row: Any) -> bool:
         """Write down that it is being sent, before it is; another worker or another refund may have been quicker."""
@@ -168,6 +170,8 @@ class Outbox:
                     move(unit, row.key, RemedyState.APPROVED, source=RemedyState.APPROVED, next_at=unit.now)
                     return False
             values: dict[str, Any] = {"claimed_at": unit.now, "next_at": None, "looks": 0}
+            if row.kind == RemedyKind.REFUND and row.refunded_before is None:
+                values["refunded_before"] = refunded_so_far(unit.conn, row)
             if not move(unit, row.key, RemedyState.CLAIMED, source=RemedyState.APPROVED, **values):
                 return False
         row.state, row.claimed_at = RemedyState.CLAIMED, unit.now
@@ -308,10 +312,12 @@ def _amount(row: Any) -> Money:
 
 
 def needs_attention(unit: Unit, channel: str, why: str) -> None:
-    """Mark a channel as waiting for a person, and tell the plugins the first time."""
+    """Mark a channel as waiting for a person, and tell the plugins the first time; the newest reason stands."""
     table = tables.channel
-    first = sa.update(table).where(table.c.id == channel, table.c.attention.is_(None)).values(attention=why)
-    if unit.conn.execute(first).rowcount:
+    own = table.c.id == channel
+    first = unit.conn.execute(sa.update(table).where(own, table.c.attention.is_(None)).values(attention=why)).rowcount
+    unit.conn.execute(sa.update(table).where(own, table.c.attention != why).values(attention=why))
+    if first:
         mend = f"aftersail channel renew {channel}"
         unit.record("channel_attention", channel, why=why, mend=mend)
         told = ChannelNeedsAttention(at=unit.now, channel=channel, why=why, mend=mend)

@@ -29,6 +29,9 @@ LOOK_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (2, 15, 60,
 PENDING_DELAY: Final = timedelta(minutes=1)
 """How often to look at what the platform says it is still working on."""
 
+PERSON_DELAY: Final = timedelta(hours=1)
+"""How often to look whether a person has said what became of something."""
+
 _FIRST_RETRY: Final = timedelta(seconds=5)
 _LONGEST_RETRY: Final = timedelta(minutes=15)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from aftersail.core.remedies.plan import enqueue, withdraw_replies
+from aftersail.core.remedies.serial import bring_back
 from aftersail.core.remedies.settling import settle
 from aftersail.core.remedies.states import RemedyKind, RemedyState, move
 from aftersail.core.remedies.tasks import close_tasks
@@ -88,4 +89,6 @@ def resolve(unit: Unit, jobs: Jobs, key: str, actor: str, *, happened: bool, ext
     else:
         close_tasks(unit, row.key, actor)
         withdraw_replies(unit, row.key, "the refund did not happen")
+    if row.kind == RemedyKind.REFUND:
+        bring_back(unit, row)
     return row

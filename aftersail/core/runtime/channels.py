@@ -6,6 +6,7 @@ import difflib
 import threading
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -37,8 +38,16 @@ def secret_fields(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(name for name, field in model.model_fields.items() if is_secret(field.annotation))
 
 
-def build_settings(channel: str, model: type[BaseModel], plain: Mapping[str, Any], secrets: SecretSource) -> BaseModel:
+def build_settings(
+    channel: str,
+    model: type[BaseModel],
+    plain: Mapping[str, Any],
+    secrets: SecretSource,
+    place: Callable[[str], str] = lambda _: "",
+) -> BaseModel:
     """Put a connector's settings together from the settings file and its secrets.
+
+    `place` says where a field stands in the file.
 
     Raises:
         ChannelConfigError: a value is missing or wrong; secrets are named, never shown.
@@ -49,7 +58,7 @@ def build_settings(channel: str, model: type[BaseModel], plain: Mapping[str, Any
         if field in plain:
             fix = f"aftersail channel renew {channel}, or set {environment_name(channel, field)}"
             raise ChannelConfigError(
-                f"channel {channel}: {field} is a secret and must not stand in the settings file; {fix}"
+                f"{place(field)}channel {channel}: {field} is a secret and must not stand in the settings file; {fix}"
             )
         secret = secrets.get(channel, field)
         if secret is not None:
@@ -58,7 +67,10 @@ def build_settings(channel: str, model: type[BaseModel], plain: Mapping[str, Any
         return model.model_validate(values)
     except ValidationError as error:
         known = tuple(model.model_fields)
-        texts = (_explain(channel, hidden, known, details) for details in error.errors())
+        texts = (
+            place(str(details["loc"][0]) if details["loc"] else "") + _explain(channel, hidden, known, details)
+            for details in error.errors()
+        )
         raise ChannelConfigError("\n".join(texts)) from None
 
 
@@ -124,7 +136,9 @@ class ChannelDirectory:
     def build(self, channel: str, configured: ChannelSettings) -> Channel:
         """Build a channel that need not be configured yet; the caller closes it."""
         model = self._host.connector_type(configured.connector).settings_model
-        values = build_settings(channel, model, configured.settings, self._secrets)
+        path = ("channels", channel, "settings")
+        place = partial(self._settings.place, *path)
+        values = build_settings(channel, model, configured.settings, self._secrets, place)
         return self.build_from(channel, configured.connector, values)
 
     def build_from(self, channel: str, kind: str, values: BaseModel) -> Channel:

@@ -31,6 +31,8 @@ _ATTEMPTS: Final = 100
 daemon twenty times in a row must not find work parked; a job that kills its process each time still ends."""
 _STOP_SECONDS: Final = 10.0
 _RESCUE_EVERY: Final = timedelta(minutes=1)
+_SOON: Final = timedelta(minutes=5)
+"""What `until_idle` waits for: longer than a look-up's patience, shorter than what only a person can free."""
 _IN_FLIGHT: Final = (RemedyState.APPROVED, RemedyState.CLAIMED, RemedyState.SENT)
 
 
@@ -56,14 +58,13 @@ class Daemon:
         self._stop = threading.Event()
         self._lost = False
         self._rescued_at: datetime | None = None
-        self._started_at = app.now()
 
     def stop(self) -> None:
         """Ask the daemon to stop; it finishes what it has in hand."""
         self._stop.set()
 
     def run(self, *, until_idle: bool = False, ready: Callable[[], None] = lambda: None) -> bool:
-        """Work until stopped, or with `until_idle` until nothing is due and nothing is on its way.
+        """Work until stopped, or with `until_idle` until every channel was synced and nothing is on its way.
 
         Returns:
             whether everything in hand came to its end; if not, the process should end at once.
@@ -84,6 +85,8 @@ class Daemon:
         return clean
 
     def _work(self, until_idle: bool, ready: Callable[[], None]) -> bool:
+        if until_idle:
+            syncing.make_all_due(self._app)
         worker = self._worker()
         before = _on_signals(self._stop)
         worker.start()
@@ -145,16 +148,17 @@ class Daemon:
             syncing.rescue_syncs(app)
 
     def _idle(self) -> bool:
-        """Every channel was synced, or failed, since the start and rests now; no remedy and no parcel is due."""
+        """Every channel rests until its next sync; no parcel is due, and no remedy on its way or due soon."""
         channel, remedy, shipment = tables.channel, tables.remedy, tables.shipment
-        tried = sa.or_(channel.c.synced_at >= self._started_at, channel.c.failures > 0)
-        rests = sa.and_(channel.c.due_at.is_not(None), sa.func.coalesce(tried, False))
+        now = self._app.now()
+        syncs = sa.or_(channel.c.due_at.is_(None), channel.c.due_at <= now)
+        in_hand = sa.and_(remedy.c.state.in_(_IN_FLIGHT), remedy.c.next_at.is_(None))
         busy = [
-            sa.select(channel.c.id).where(channel.c.active, sa.not_(rests)),
-            sa.select(remedy.c.key).where(sa.or_(remedy.c.state.in_(_IN_FLIGHT), remedy.c.next_at.is_not(None))),
+            sa.select(channel.c.id).where(channel.c.active, syncs),
+            sa.select(remedy.c.key).where(sa.or_(in_hand, remedy.c.next_at <= now + _SOON)),
         ]
         if any("track_shipment" in info.operations for info in self._app.services.channels.values()):
-            busy.append(sa.select(shipment.c.id).where(shipment.c.due_at <= self._app.now()))
+            busy.append(sa.select(shipment.c.id).where(shipment.c.due_at <= now))
         with reading(self._app.engine).connect() as conn:
             return not any(conn.execute(query.limit(1)).first() for query in busy)
 

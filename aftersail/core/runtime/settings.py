@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from aftersail.core.policy.document import Document, read_document
 from aftersail.core.policy.problems import PackError, Problem
@@ -85,6 +85,14 @@ class Settings(_Section):
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
+    _document: Document | None = PrivateAttr(default=None)
+
+    def place(self, *path: str) -> str:
+        """Say where a key stands, as `file:line:column: `; empty where these settings came from no file."""
+        if self._document is None:
+            return ""
+        problem = self._document.problem(path, "", at_key=True)
+        return f"{problem.file}:{problem.line}:{problem.column}: "
 
 
 def load_settings(path: Path) -> Settings:
@@ -116,7 +124,9 @@ def load_settings(path: Path) -> Settings:
             meant = _nearest(channel.mailbox, settings.channels)
             where = ("channels", name, "mailbox")
             raise _refused([document.problem(where, f"there is no channel {channel.mailbox!r}", meant)])
-    return _resolved(settings, path)
+    settings = _resolved(settings, path)
+    settings._document = document  # noqa: SLF001 - its own module; pydantic keeps private values out of the constructor
+    return settings
 
 
 def _refused(problems: Iterable[Problem]) -> SettingsError:

@@ -33,6 +33,7 @@ SyncError = ChannelError | ConnectorDefectError | HostError | ChannelConfigError
 SYNC_ERRORS: Final = (ChannelError, ConnectorDefectError, HostError, ChannelConfigError, SecretError)
 """Everything that may keep one channel from being synced, and only that one."""
 
+_RESTS: Final = {"armed_at": None, "hinted_at": None}
 _NEED_A_PERSON: Final = (AuthExpired, ChannelConfigError, SecretError, HostError)
 
 
@@ -65,8 +66,8 @@ def _succeeded(app: App, channel: str) -> None:
     table = tables.channel
     with unit_of_work(app.engine, app.now(), app.host.notify) as unit:
         row = unit.conn.execute(sa.select(table).where(table.c.id == channel)).one()
-        due = unit.now + timedelta(seconds=row.poll_seconds)
-        values = {"synced_at": unit.now, "due_at": due, "armed_at": None, "failures": 0, "attention": None}
+        due = unit.now if row.hinted_at else unit.now + timedelta(seconds=row.poll_seconds)
+        values = {"synced_at": unit.now, "due_at": due, "failures": 0, "attention": None, **_RESTS}
         unit.conn.execute(sa.update(table).where(table.c.id == channel).values(**values))
         if row.failures:
             unit.record("channel_recovered", channel, failures=row.failures)
@@ -78,7 +79,7 @@ def _failed(app: App, channel: str, error: SyncError) -> None:
     with unit_of_work(app.engine, app.now(), app.host.notify) as unit:
         row = unit.conn.execute(sa.select(table).where(table.c.id == channel)).one()
         due = _next_due(unit.now, error, row.failures, row.poll_seconds)
-        values = {"due_at": due, "armed_at": None, "failures": row.failures + 1}
+        values = {"due_at": due, "failures": row.failures + 1, **_RESTS}
         unit.conn.execute(sa.update(table).where(table.c.id == channel).values(**values))
         if row.failures == 0:
             unit.record("channel_failed", channel, error=type(error).__name__, why=str(error))
@@ -113,6 +114,14 @@ def hand_over_syncs(app: App, unit: Unit, limit: int = 500) -> int:
         job_id = _job_id(row.id, unit.now)
         app.jobs.enqueue(unit.conn, JOB, queue=JOB, partition=row.id, job_id=job_id, args={"channel": row.id})
     return len(rows)
+
+
+def make_all_due(app: App) -> None:
+    """Sync every channel now; one that failed keeps its due time, which may be the platform's own word."""
+    table = tables.channel
+    with unit_of_work(app.engine, app.now()) as unit:
+        healthy = (table.c.active, table.c.failures == 0, table.c.due_at > unit.now)
+        unit.conn.execute(sa.update(table).where(*healthy).values(due_at=unit.now))
 
 
 def _job_id(channel: str, armed_at: datetime) -> str:

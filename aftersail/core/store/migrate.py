@@ -40,6 +40,12 @@ def current(engine: sa.Engine) -> str | None:
         return MigrationContext.configure(conn).get_current_revision()
 
 
+def _check_known(revision: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise SchemaError(f"the database stands at {revision}, which this version does not know; upgrade aftersail")
+
+
 def upgrade(engine: sa.Engine) -> None:
     """Bring the schema to the newest revision, in one transaction; does nothing where it is there already.
 
@@ -49,10 +55,7 @@ def upgrade(engine: sa.Engine) -> None:
     before = current(engine)
     if before == newest():
         return
-    if before is not None and before not in {
-        script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()
-    }:
-        raise SchemaError(f"the database stands at {before}, which this version does not know; upgrade aftersail")
+    _check_known(before)
     with engine.begin() as conn:
         command.upgrade(_config(conn), "head")
 
@@ -67,4 +70,5 @@ def check_schema(engine: sa.Engine) -> None:
     if stands is None:
         raise SchemaError("the database is empty; run: aftersail init")
     if stands != newest():
+        _check_known(stands)
         raise SchemaError(f"the database stands at {stands}, this version needs {newest()}; run: aftersail init")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,11 +22,13 @@ class Unit:
     Attributes:
         conn: the open transaction.
         now: the instant of everything written in it (UTC).
+        token: makes values that nobody can guess.
     """
 
-    def __init__(self, conn: sa.Connection, now: datetime) -> None:
+    def __init__(self, conn: sa.Connection, now: datetime, token: Callable[[], str] = secrets.token_hex) -> None:
         self.conn = conn
         self.now = now
+        self.token = token
         self._told: list[tuple[str, Event]] = []
 
     def record(

@@ -98,13 +98,16 @@ def _parse(channel: Channel, arrived: WebhookRequest) -> WebhookHint:
 def make_due(app: App, channel: str) -> bool:
     """Bring a channel's next sync forward to now; tell whether it moved.
 
-    A sync under way (no due time) is left alone, so that a burst of deliveries cannot pile syncs up; so is a channel
-    that backs off after a failure, since a webhook does not mend what failed.
+    While a sync is under way (no due time) a burst of deliveries asks for one more after it, since it may have read
+    past what they speak of. A channel that backs off after a failure is left alone: a webhook does not mend it.
     """
     table = tables.channel
     with unit_of_work(app.engine, app.now()) as unit:
-        waiting = (table.c.id == channel, table.c.active, table.c.failures == 0, table.c.due_at > unit.now)
-        moved = unit.conn.execute(sa.update(table).where(*waiting).values(due_at=unit.now)).rowcount
+        healthy = (table.c.id == channel, table.c.active, table.c.failures == 0)
+        forward = sa.update(table).where(*healthy, table.c.due_at > unit.now).values(due_at=unit.now)
+        moved = unit.conn.execute(forward).rowcount
+        if not moved:
+            unit.conn.execute(sa.update(table).where(*healthy, table.c.due_at.is_(None)).values(hinted_at=unit.now))
     return bool(moved)
 
 

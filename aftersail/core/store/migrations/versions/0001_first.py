@@ -32,6 +32,12 @@ def upgrade() -> None:
             comment="next sync; null while one is under way or the channel is off",
         ),
         sa.Column("armed_at", sa.BigInteger(), nullable=True, comment="when the sync under way was handed over"),
+        sa.Column(
+            "hinted_at",
+            sa.BigInteger(),
+            nullable=True,
+            comment="when a webhook came while a sync was under way: sync once more",
+        ),
         sa.Column("synced_at", sa.BigInteger(), nullable=True, comment="last sync that reached its end"),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("attention", sa.Text(), nullable=True, comment="why a person is needed; null when all is well"),
@@ -148,6 +154,9 @@ def upgrade() -> None:
         sa.Column("reply_to", sa.Text(), nullable=True),
         sa.Column("thread_id", sa.Text(), nullable=True, comment="the platform's conversation"),
         sa.Column(
+            "token", sa.String(length=64), nullable=False, comment="keeps the keys of its answers from being guessed"
+        ),
+        sa.Column(
             "filed_at", sa.BigInteger(), nullable=False, comment="when the buyer sent the first message: pins the pack"
         ),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
@@ -252,6 +261,7 @@ def upgrade() -> None:
         sa.Column("html", sa.Text(), nullable=True, comment="cleaned, remote images removed"),
         sa.Column("authenticity", sa.String(length=8), nullable=False),
         sa.Column("reason_code", sa.String(length=64), nullable=True),
+        sa.Column("language", sa.String(length=35), nullable=True, comment="as the platform says"),
         sa.Column("link", sa.Text(), nullable=True),
         sa.Column("mail", JSON, nullable=True, comment="threading headers"),
         sa.ForeignKeyConstraint(["channel"], ["channel.id"], name=op.f("fk_message_channel")),
@@ -303,6 +313,12 @@ def upgrade() -> None:
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.Column("external_id", sa.String(length=512), nullable=True),
         sa.Column("booked", sa.BigInteger(), nullable=True, comment="what the platform says it paid"),
+        sa.Column(
+            "refunded_before",
+            sa.BigInteger(),
+            nullable=True,
+            comment="what the order had paid back when this was first claimed",
+        ),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("looks", sa.Integer(), nullable=False, comment="look-ups since it became unknown"),
         sa.Column("detail", sa.Text(), nullable=True),
