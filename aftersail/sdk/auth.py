@@ -6,7 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, NotRequired, TypedDict, Unpack
 
 import httpx
 from pydantic import SecretStr
@@ -21,40 +21,45 @@ _EARLY = timedelta(seconds=60)
 _DEFAULT_LIFE = 3600.0  # RFC 6749, 5.1: `expires_in` is only recommended.
 
 
+class TokenOptions(TypedDict):
+    """What every grant is told.
+
+    Attributes:
+        token_url: the platform's token endpoint.
+        client_id: the app's public id.
+        client_secret: the app's secret.
+        client_auth: whether id and secret go in the form, which is usual, or as basic authentication.
+        header: where the token goes, `Authorization` by default.
+        prefix: what stands before it, `Bearer ` by default.
+        extra: more form fields, such as `scope`.
+    """
+
+    token_url: str
+    client_id: str
+    client_secret: SecretStr
+    client_auth: NotRequired[Literal["body", "basic"]]
+    header: NotRequired[str]
+    prefix: NotRequired[str]
+    extra: NotRequired[Mapping[str, str]]
+
+
 class TokenAuth(httpx.Auth, ABC):
     """Base of both grants: keeps one token, lets one thread renew it while the others wait.
 
     Args:
         context: the channel's clock.
-        token_url: the platform's token endpoint.
-        client_id: the app's public id.
-        client_secret: the app's secret.
-        client_auth: whether id and secret go in the form or as basic authentication.
-        header: where the token goes.
-        prefix: what stands before it.
-        extra: more form fields, such as `scope`.
+        options: see `TokenOptions`.
     """
 
-    def __init__(
-        self,
-        context: ChannelContext,
-        *,
-        token_url: str,
-        client_id: str,
-        client_secret: SecretStr,
-        client_auth: Literal["body", "basic"] = "body",
-        header: str = "Authorization",
-        prefix: str = "Bearer ",
-        extra: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, context: ChannelContext, **options: Unpack[TokenOptions]) -> None:
         self._context = context
-        self._url = token_url
-        self._client_id = client_id
-        self._client_secret = client_secret
-        self._client_auth = client_auth
-        self._header = header
-        self._prefix = prefix
-        self._extra = dict(extra or {})
+        self._url = options["token_url"]
+        self._client_id = options["client_id"]
+        self._client_secret = options["client_secret"]
+        self._client_auth = options.get("client_auth", "body")
+        self._header = options.get("header", "Authorization")
+        self._prefix = options.get("prefix", "Bearer ")
+        self._extra = dict(options.get("extra", {}))
         self._token: SecretStr | None = None
         self._renew_at: datetime | None = None
         self._lock = threading.Lock()
@@ -146,39 +151,12 @@ class RefreshTokenAuth(TokenAuth):
 
     Args:
         context: the channel's clock.
-        token_url: the platform's token endpoint.
-        client_id: the app's public id.
-        client_secret: the app's secret.
         refresh_token: what the seller's consent gave.
-        client_auth: whether id and secret go in the form or as basic authentication.
-        header: where the token goes.
-        prefix: what stands before it.
-        extra: more form fields, such as `scope`.
+        options: as for `TokenAuth`.
     """
 
-    def __init__(
-        self,
-        context: ChannelContext,
-        *,
-        token_url: str,
-        client_id: str,
-        client_secret: SecretStr,
-        refresh_token: SecretStr,
-        client_auth: Literal["body", "basic"] = "body",
-        header: str = "Authorization",
-        prefix: str = "Bearer ",
-        extra: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(
-            context,
-            token_url=token_url,
-            client_id=client_id,
-            client_secret=client_secret,
-            client_auth=client_auth,
-            header=header,
-            prefix=prefix,
-            extra=extra,
-        )
+    def __init__(self, context: ChannelContext, *, refresh_token: SecretStr, **options: Unpack[TokenOptions]) -> None:
+        super().__init__(context, **options)
         self._refresh_token = refresh_token
 
     def secrets(self) -> tuple[SecretStr, ...]:

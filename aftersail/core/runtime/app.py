@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import sqlalchemy as sa
 
@@ -15,7 +15,6 @@ from aftersail.core.desk.services import Services
 from aftersail.core.desk.settled import on_settled
 from aftersail.core.host import Host
 from aftersail.core.intake.sync import Intake
-from aftersail.core.jobs import Jobs
 from aftersail.core.policy import PackLibrary
 from aftersail.core.remedies import Outbox
 from aftersail.core.runtime.channels import ChannelDirectory
@@ -27,6 +26,9 @@ from aftersail.core.store.migrate import check_schema, upgrade
 from aftersail.core.store.unit import unit_of_work
 from aftersail.core.store.write import upsert
 from aftersail.core.triage import Triage
+
+if TYPE_CHECKING:
+    from aftersail.core.jobs.dbos_jobs import DbosJobs
 
 
 def utc_now() -> datetime:
@@ -74,6 +76,8 @@ class App:
     def close(self) -> None:
         """Release every connection."""
         self.channels.close()
+        if "jobs" in self.__dict__:
+            self.jobs.close()
         self.engine.dispose()
 
     def migrate(self) -> None:
@@ -111,7 +115,7 @@ class App:
             unit.conn.execute(sa.update(table).where(table.c.id.in_(gone)).values(active=False, due_at=None))
 
     @cached_property
-    def jobs(self) -> Jobs:
+    def jobs(self) -> DbosJobs:
         """Where work is handed over; the engine is imported only by a command that needs it."""
         from aftersail.core.jobs.dbos_jobs import DbosJobs  # noqa: PLC0415 - half a second that `inbox` need not pay
 

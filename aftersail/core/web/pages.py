@@ -50,23 +50,7 @@ class Pages:
 
     def inbox(self, request: Request) -> Response:
         """Show the tickets, most urgent first."""
-        state = _one_of(request, "state", [*TicketState, ALL], TicketState.OPEN)
-        channel, page = request.query_params.get("channel") or None, _page(request)
-        with reading(self._app.engine).connect() as conn:
-            wanted = None if state == ALL else state
-            listed = tickets(conn, state=wanted, channel=channel, offset=(page - 1) * PAGE)
-            channels = channel_ids(conn)
-        chosen = {"state": state, "channel": channel}
-        return self._render(
-            "inbox.html",
-            title="Inbox",
-            listed=listed,
-            channels=channels,
-            states=[*TicketState, ALL],
-            chosen=chosen,
-            pager=_pager("/", chosen, page, listed.total),
-            address=_address("/", chosen | {"page": page if page > 1 else None}),
-        )
+        return self._list(request, "inbox.html", "Inbox", tickets, [*TicketState, ALL], TicketState.OPEN)
 
     def ticket(self, request: Request) -> Response:
         """Show one ticket."""
@@ -88,21 +72,31 @@ class Pages:
 
     def refunds(self, request: Request) -> Response:
         """Show the ledger of refunds."""
-        state = _one_of(request, "state", [*RemedyState, ALL], ALL)
-        channel, page = request.query_params.get("channel") or None, _page(request)
+        return self._list(request, "refunds.html", "Refunds", refunds, [*RemedyState, ALL], ALL)
+
+    def _list(
+        self, request: Request, template: str, title: str, read: Callable[..., Any], states: list[str], default: str
+    ) -> Response:
+        """Show one page of a list, narrowed to a state and a channel."""
+        state, channel, page = (
+            _one_of(request, "state", states, default),
+            request.query_params.get("channel"),
+            _page(request),
+        )
         with reading(self._app.engine).connect() as conn:
             wanted = None if state == ALL else state
-            listed = refunds(conn, state=wanted, channel=channel, offset=(page - 1) * PAGE)
+            listed = read(conn, state=wanted, channel=channel or None, offset=(page - 1) * PAGE)
             channels = channel_ids(conn)
-        chosen = {"state": state, "channel": channel}
+        path, chosen = request.url.path, {"state": state, "channel": channel or None}
         return self._render(
-            "refunds.html",
-            title="Refunds",
+            template,
+            title=title,
             listed=listed,
             channels=channels,
-            states=[*RemedyState, ALL],
+            states=states,
             chosen=chosen,
-            pager=_pager("/refunds", chosen, page, listed.total),
+            pager=_pager(path, chosen, page, listed.total),
+            address=_address(path, chosen | {"page": page if page > 1 else None}),
         )
 
     def figures(self, request: Request) -> Response:
