@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -150,11 +151,11 @@ def test_a_typo_in_a_connectors_settings_names_the_field_meant(desk):
 
 
 def test_a_database_from_a_newer_version_is_left_alone(desk, tmp_path):
-    with sqlite3.connect(tmp_path / "aftersail.db") as database:
+    with closing(sqlite3.connect(tmp_path / "aftersail.db", isolation_level=None)) as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     for command in ("inbox", "init", "run"):
         assert "upgrade aftersail" in desk.fails(command)
-    with sqlite3.connect(tmp_path / "aftersail.db") as database:
+    with closing(sqlite3.connect(tmp_path / "aftersail.db", isolation_level=None)) as database:
         assert database.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
 
 
@@ -197,7 +198,7 @@ def test_a_full_disk_is_told_and_the_store_stays_whole(desk, tmp_path):
     finally:
         sa.event.remove(sa.Engine, "connect", full)
     assert "the database cannot be used: database or disk is full; free some space" in said
-    with sqlite3.connect(tmp_path / "aftersail.db") as database:
+    with closing(sqlite3.connect(tmp_path / "aftersail.db", isolation_level=None)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert database.execute("SELECT count(*) FROM channel").fetchone() == (0,)
     assert "channel-0799" in desk("channel", "list").stdout
