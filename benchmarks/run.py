@@ -13,12 +13,16 @@ from pathlib import Path
 import decisions
 import due_times
 import intake
+import layered
+import recompute
 import refunds
+import simulation
 import startup
 import triage
+import triage_quality
 from harness import Result, show
 
-_BENCHMARKS = (due_times, decisions, triage, refunds, intake, startup)
+_BENCHMARKS = (due_times, recompute, decisions, layered, simulation, triage, triage_quality, refunds, intake, startup)
 
 
 def results() -> Iterator[Result]:

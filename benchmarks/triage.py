@@ -1,10 +1,12 @@
-"""Triage: buyers' messages in six languages, and a year's subject lines."""
+"""Triage: how many buyers' messages a second, in six languages and in all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from harness import Result, alternate, result
+from ruamel.yaml import YAML
 
 from aftersail.core.triage import Triage
 
@@ -19,6 +21,8 @@ MESSAGES = (
 """Subject, text, and what a person would say it is about. All invented."""
 
 _TIMES = 50
+_GOAL = 5000
+_SENTENCES = Path(__file__).parents[1] / "tests" / "triage" / "sentences"
 
 
 def run() -> Iterator[Result]:
@@ -34,5 +38,20 @@ def run() -> Iterator[Result]:
             for subject, text, _reason in MESSAGES:
                 triage.assess(subject=subject, text=text)
 
-    best = min(alternate({"ours": assess}, rounds=5)["ours"])
-    yield result("triage, six languages", len(MESSAGES) * _TIMES / best, "messages/s", more=True)
+    sentences = tuple(_sentences())
+
+    def assess_all() -> None:
+        for sentence in sentences:
+            triage.assess(subject="", text=sentence)
+
+    best = {name: min(times) for name, times in alternate({"six": assess, "all": assess_all}, rounds=5).items()}
+    six, every = len(MESSAGES) * _TIMES / best["six"], len(sentences) / best["all"]
+    yield result("triage, six languages", six, "messages/s", goal=_GOAL, more=True)
+    yield result("triage, one sentence each, all 17 languages", every, "messages/s", goal=_GOAL, more=True)
+
+
+def _sentences() -> Iterator[str]:
+    """What the tests hold buyers to write, language after language."""
+    for path in sorted(_SENTENCES.glob("*.yaml")):
+        for listed in YAML(typ="safe").load(path.read_text(encoding="utf-8")).values():
+            yield from listed

@@ -1,6 +1,7 @@
 """Writes the parts of the documentation that the code knows better: run it after a change, a test tells when.
 
-The hooks in `hooks.md` come from the docstrings of `core/hookspecs.py`, the facts in `packs.md` from the catalogue.
+The hooks in `hooks.md` come from the docstrings of `core/hookspecs.py`, the facts in `packs.md` from the catalogue, and
+its tables of laws and marketplaces from the packs that are shipped.
 """  # noqa: INP001 - a script, no package
 
 from __future__ import annotations
@@ -10,13 +11,29 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from aftersail.core import hookspecs
+from aftersail.core.clocks import Basis, SourceKind
+from aftersail.core.clocks.targets import DAY_BASES
 from aftersail.core.hookspecs import ChannelSpec, HostSpec
+from aftersail.core.packs import FOLDER
+from aftersail.core.policy import PackLibrary
 from aftersail.core.policy.facts import CATALOGUE
+from aftersail.core.policy.pack import PackFile, TargetRow
+from aftersail.core.policy.rights import (
+    CostRow,
+    ExceptionRow,
+    RefundDueRow,
+    RemedyRow,
+    RightsRow,
+    RouteRow,
+    WindowRow,
+)
+from aftersail.core.policy.scope import TargetWhen
 
 DOCS: Final = Path(__file__).parent
 _CORE: Final = Path(hookspecs.__file__).parent
@@ -49,6 +66,102 @@ def facts_table() -> str:
         meaning = fact.meaning.replace("|", "\\|")
         rows.append(f"| `{fact.name}` | {fact.type} | {meaning}{values} |")
     return "\n".join(rows) + "\n"
+
+
+def laws_and_marketplaces() -> str:
+    """Write what the shipped packs of laws and marketplaces say, row by row, with where it was read."""
+    library = PackLibrary([FOLDER])
+    packs = [library.latest(pack_id).content for pack_id in library.ids()]
+    kinds = (SourceKind.LAW, SourceKind.MARKETPLACE)
+    return "\n".join(_pack_table(pack) for kind in kinds for pack in packs if pack.kind is kind)
+
+
+def _pack_table(pack: PackFile) -> str:
+    """Write one pack, source by source; rows that say the same for several countries are told once."""
+    said: dict[str, dict[tuple[str, bool], list[str]]] = {name: {} for name in pack.sources}
+    prefix = f"{pack.id.partition('-')[2]}-"
+    for section in ("targets", "windows", "exceptions", "costs", "refund_due", "routes", "remedies"):
+        for row in getattr(pack, section):
+            source = row.source.entry if isinstance(row, TargetRow) else row.source
+            countries = _countries(row)
+            said[source].setdefault((_says(row, prefix), bool(countries)), []).extend(countries)
+    lines = [f"**`{pack.id}`**: {pack.title}. {_binds(pack)}\n"]
+    lines += ["| what it says | read in | checked | verified |", "| --- | --- | --- | --- |"]
+    for name, entry in pack.sources.items():
+        page = f"[{entry.page}]({entry.url})" if entry.url else entry.page
+        texts = [_where(text, countries, pack) for (text, _), countries in said[name].items()]
+        verified = "yes" if entry.verified else "**no**"
+        lines.append(f"| {'<br>'.join(texts) or 'no row of its own'} | {page} | {entry.checked_on} | {verified} |")
+    return "\n".join(lines) + "\n"
+
+
+def _binds(pack: PackFile) -> str:
+    bound = (
+        ("buyers in", pack.applies.regions or pack.applies.countries),
+        ("channels of", pack.applies.connectors),
+    )
+    return "Binds " + " and ".join(f"{what} {', '.join(words)}" for what, words in bound if words) + "."
+
+
+def _where(text: str, countries: list[str], pack: PackFile) -> str:
+    everywhere = not countries or set(countries) == set(pack.applies.countries or ())
+    return text if everywhere else f"{text} ({', '.join(countries)})"
+
+
+def _countries(row: RightsRow | TargetRow) -> tuple[str, ...]:
+    when = getattr(row, "when", None)
+    return (when.country or ()) if isinstance(when, TargetWhen) else ()
+
+
+def _says(row: RightsRow | TargetRow, prefix: str) -> str:
+    """Say in words what a row says, without the countries it is for."""
+    match row:
+        case TargetRow():
+            clocks = (f"{_words(clock.metric)} within {_length(clock.duration, clock.basis)}" for clock in row.clocks)
+            return f"{', '.join(clocks)}; else: {row.effect}"
+        case WindowRow():
+            return _window(row)
+        case ExceptionRow():
+            return f"no {_words(row.right)}: {_words(row.id.removeprefix(prefix))}"
+        case CostRow():
+            liable = f", where {' or '.join(row.liable)} is liable" if row.liable else ""
+            return f"{_words(row.component)}{liable}: paid by {row.payer or f'buyer, {row.percent} %'}"
+        case _:
+            return _money_back(row)
+
+
+def _window(row: WindowRow) -> str:
+    days = "no end" if row.unlimited else f"{row.days} days from {_words(row.start)}"
+    counted = ", that day counted" if row.count_start_day else ""
+    rolled = ", to the end of the next working day" if row.roll_over else ""
+    seasons = (f"; bought {one.bought_from} to {one.bought_until}: until {one.until}" for one in row.seasons)
+    return f"{_words(row.right)}: {days}{counted}{rolled}{''.join(seasons)}"
+
+
+def _money_back(row: RightsRow) -> str:
+    match row:
+        case RefundDueRow():
+            held = "" if row.hold_until == "none" else f", may wait for {_words(row.hold_until)}"
+            span = _length(row.duration, row.basis)
+            return f"money back for {_words(row.right)}: {span} from {_words(row.start)}{held}"
+        case RouteRow():
+            return f"money back for {_words(row.right)}: {', '.join(row.order)}; store credit only with consent"
+        case RemedyRow():
+            why = f" ({', '.join(map(_words, row.when.reason))})" if row.when.reason else ""
+            return f"{_words(row.right)}{why}: {row.choice} chooses {', '.join(row.options)}"
+        case _:
+            raise TypeError(f"no words for a row of {type(row).__name__}")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("-", " ")
+
+
+def _length(span: timedelta, basis: Basis) -> str:
+    if basis in DAY_BASES:
+        return f"{span.days} {_words(basis)}"
+    hours = f"{span // timedelta(hours=1)} h"
+    return hours if basis is Basis.ELAPSED else f"{hours} of {_words(basis)}"
 
 
 def with_section(page: str, name: str, content: str) -> str:
@@ -107,11 +220,18 @@ def _markdown(doc: str) -> str:
 
 def pages() -> dict[str, str]:
     """Name every page with a generated section, and what it should hold."""
-    sections = {"hooks.md": ("hooks", hooks_sections()), "packs.md": ("facts", facts_table())}
-    return {
-        name: _formatted(with_section((DOCS / name).read_text(encoding="utf-8"), *section))
-        for name, section in sections.items()
+    sections = {
+        "hooks.md": {"hooks": hooks_sections()},
+        "packs.md": {"facts": facts_table(), "laws and marketplaces": laws_and_marketplaces()},
     }
+    return {name: _written(name, parts) for name, parts in sections.items()}
+
+
+def _written(name: str, parts: Mapping[str, str]) -> str:
+    page = (DOCS / name).read_text(encoding="utf-8")
+    for part, content in parts.items():
+        page = with_section(page, part, content)
+    return _formatted(page)
 
 
 def _formatted(page: str) -> str:

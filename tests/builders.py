@@ -277,7 +277,7 @@ class Desk:
         told: notifications in order, as pairs of hook and event.
     """
 
-    def __init__(self, url: str, now: datetime = NOON) -> None:
+    def __init__(self, url: str, now: datetime = NOON, packs: PackLibrary = PACKS) -> None:
         self.engine = open_engine(url, durable=False).execution_options(compiled_cache=_COMPILED)
         self.now = now
         self.host = Host([Candidate(name="scripted", distribution="scripted 1", load=_Plugin)])
@@ -286,7 +286,7 @@ class Desk:
         self.channels: dict[str, Channel] = {}
         self.infos: dict[str, ChannelInfo] = {}
         self.services = Services(
-            packs=PACKS, pack_id="starter", triage=Triage.shipped(), jobs=self.jobs, channels=self.infos
+            packs=packs, pack_id="starter", triage=Triage.shipped(), jobs=self.jobs, channels=self.infos
         )
         self.intake = Intake(
             self.engine,

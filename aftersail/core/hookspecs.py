@@ -18,6 +18,7 @@ import pluggy
 
 from aftersail.core.contract import (
     Account,
+    AlarmRaised,
     Case,
     CaseDecision,
     ChannelNeedsAttention,
@@ -293,6 +294,19 @@ class HostSpec:
             ```
         """
 
+    @hookspec
+    def aftersail_alarm_raised(self, event: AlarmRaised) -> None:
+        """Learn that a figure of the desk is abnormal, once per episode.
+
+        Example:
+            ```python
+            @hookimpl
+            def aftersail_alarm_raised(event):
+                for person in event.recipients:
+                    chat.post_to(person, event.why)
+            ```
+        """
+
 
 class ChannelSpec:
     """The work of one channel. Errors are the closed set of `aftersail.core.contract.errors`; times are UTC."""
@@ -483,12 +497,19 @@ class ChannelSpec:
 
     @hookspec(firstresult=True)
     def buy_label(self, request: LabelRequest) -> Label:
-        """Buy a return label; it costs money, so the same rules as for a refund hold.
+        """Buy a return label for an order of this channel; it costs money, so the same rules as for a refund hold.
+
+        A connector that hands `key` to the platform declares `label=LabelCapability(idempotency="key")`: after a lost
+        answer it is called again with the same request and answers with the same label. Without, a person looks.
+
+        Raises:
+            Ambiguous: nobody knows whether it was bought.
 
         Example:
             ```python
             def buy_label(self, request):
-                got = self.http.json("POST", "/labels", json={"order": request.order_id, "reference": request.key})
+                body = {"order": request.order_id, "reference": request.reference}
+                got = self.http.json("POST", "/labels", json=body, headers={"Idempotency-Key": request.key}, write=True)
                 return Label(external_id=got["id"], parcel=Parcel(tracking_number=got["number"]), url=got["pdf"])
             ```
         """

@@ -6,6 +6,7 @@ The contract's models, errors and capabilities are re-exported here: a plugin ne
 from aftersail.core.contract import (
     CONTRACT_VERSION,
     Account,
+    AlarmRaised,
     AlreadyDone,
     Ambiguous,
     Attachment,
@@ -38,6 +39,7 @@ from aftersail.core.contract import (
     Instant,
     Invalid,
     Label,
+    LabelCapability,
     LabelRequest,
     LinkKind,
     MailRefs,
@@ -92,6 +94,7 @@ from aftersail.sdk.connector import Connector, ConnectorSettings
 __all__ = [
     "CONTRACT_VERSION",
     "Account",
+    "AlarmRaised",
     "AlreadyDone",
     "Ambiguous",
     "Attachment",
@@ -126,6 +129,7 @@ __all__ = [
     "Instant",
     "Invalid",
     "Label",
+    "LabelCapability",
     "LabelRequest",
     "LinkKind",
     "MailRefs",

@@ -149,7 +149,7 @@ def test_packs_are_checked(desk, tmp_path):
     pack = tmp_path / "mine.yaml"
     pack.write_text("id: mine\nversion: one\n")
     problems = desk.json("policy", "check", str(pack), code=1)
-    assert {"file", "line", "column", "message", "fix", "source"} == set(problems[0])
+    assert {"file", "line", "column", "message", "fix", "source", "warning"} == set(problems[0])
     assert f"{pack}:2:10: " in desk("policy", "check", str(pack), code=1).stdout
     shipped = Path(packs.__file__).with_name("starter.yaml")
     assert desk("policy", "check", str(shipped)).stdout == f"{shipped} is right\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -71,3 +72,46 @@ def test_a_span_that_is_none_names_the_form(desk, since):
 def test_a_span_before_the_calendar_is_refused(desk):
     said = desk("report", "--since", "999999d", code=2).stderr
     assert "before the calendar begins" in " ".join(said.replace("│", " ").split())
+
+
+def test_f15_people_read_key_figures_and_progress(busy):
+    lines = [" ".join(line.split()) for line in busy("report").stdout.splitlines()]
+    assert any(line.startswith("damaged 12 open 12") and line.endswith("0.0 % (0 of 12)") for line in lines), lines
+    assert "first answer average, elapsed time \u2013" in lines
+    assert "buyers satisfied \u2013" in lines
+
+
+@pytest.mark.parametrize(
+    ("until", "what"),
+    [("noon", "is no instant"), ("2026-01-05T09:00:00", "has no time zone"), ("2200-01-01T00:00:00Z", "still to come")],
+)
+def test_f15_an_instant_that_is_none_is_refused(desk, until, what):
+    said = desk("report", "--until", until, code=2).stderr
+    assert what in " ".join(said.replace("│", " ").split())
+
+
+def test_f16_a_month_is_told_as_text_json_and_table(busy, tmp_path):
+    month = f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m}"  # when the money was booked
+    assert busy.json("report", "month", month)["month"] == month
+    path = tmp_path / "month.csv"
+    lines = [" ".join(line.split()) for line in busy("report", "month", month, "--csv", str(path)).stdout.splitlines()]
+    assert f"written to {path}" in lines
+    assert any(line.startswith("refunds damaged 2: 13.00 EUR") for line in lines), lines
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["section", "name", "figure", "value", "unit"]
+    assert ["refund", "damaged", "total", "13.00", "EUR"] in rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["2026-13"], "write year and month: 2026-11"),
+        (["2199-01"], "has not begun yet"),
+        (["2026-01", "--zone", "Mars/Base"], "is no time zone"),
+        (["2026-01", "--zone", "../etc"], "is no time zone"),
+    ],
+)
+def test_f16_what_is_no_month_or_zone_is_refused(desk, arguments, what):
+    said = desk("report", "month", *arguments, code=2).stderr
+    assert what in " ".join(said.replace("│", " ").split())

@@ -192,10 +192,15 @@ def test_a_pause_at_the_due_instant_is_in_time_and_leaves_nothing():
     assert (again.due_at, again.breached_at) == (MONDAY + DAY, None)
 
 
-def test_a_pause_after_the_new_due_instant_counts_for_nothing():
-    running = resume(pause(clock(9 * HOUR), MONDAY + DAY), DESK, MONDAY + DAY + 30 * MINUTE)
+def test_longer_hours_end_no_clock_before_they_were_known():
     longer = Calendar.build(DESK.spec.model_copy(update={"hours": "24/7"}))
-    assert recompute(running, longer, MONDAY + DAY + HOUR).due_at == MONDAY + 9 * HOUR
+    running = clock(9 * HOUR)
+    assert recompute(running, longer, MONDAY + 8 * HOUR).due_at == MONDAY + 9 * HOUR
+    assert recompute(running, longer, MONDAY + 10 * HOUR) == running
+    halted = pause(running, MONDAY + DAY)
+    again = resume(halted, longer, MONDAY + 2 * DAY)
+    assert (again.due_at, again.breached_at) == (MONDAY + 2 * DAY, None)
+    assert recompute(halted, longer, MONDAY + 2 * DAY) == halted
 
 
 def test_reopening_late_keeps_the_breach():

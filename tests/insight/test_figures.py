@@ -15,16 +15,9 @@ from aftersail.core.insight.figures import exact_money, figures
 from aftersail.core.insight.health import ChannelState, desk_health
 from aftersail.core.store import tables
 from aftersail.core.store.engine import reading
-from tests.web.filling import Filling
 
 OWN = Source(kind=SourceKind.OWN, name="desk")
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def filling(engine, clock):
-    tables.metadata.create_all(engine)
-    return Filling(engine, clock.now())
 
 
 def count(filling, since=7 * 24 * HOUR, until=timedelta()):

@@ -236,7 +236,7 @@ def test_a_new_message_opens_a_closed_ticket_again(desk: Desk, shop: Script) -> 
     (ticket,) = desk.rows(tables.ticket)
     assert (ticket.state, ticket.closed_at) == ("open", None)
     running = desk.rows(tables.clock, tables.clock.c.state == "running")
-    assert [(row.metric, row.started_at) for row in running] == [("next_response", at(59))]
+    assert [(row.metric, row.started_at) for row in running] == [("resolution", at(0)), ("next_response", at(59))]
 
 
 def test_the_sellers_own_words_do_not_open_a_closed_ticket(desk: Desk, shop: Script) -> None:

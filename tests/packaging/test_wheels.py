@@ -144,6 +144,9 @@ def test_the_core_brings_its_data(wheels):
         held = set(wheel.namelist())
     for file in (
         "cli/demo/scenario.yaml",
+        "packs/law/law-eu.yaml",
+        "packs/market/market-amazon.yaml",
+        "packs/seller/hw-tiers-a.yaml",
         "packs/starter.yaml",
         "store/migrations/env.py",
         "store/migrations/versions/0001_first.py",

@@ -11,6 +11,7 @@ import pytest
 from aftersail.core.contract import Money
 from aftersail.core.policy import Decision, Facts, Pack, PackLibrary, decide, make_facts
 from tests.policy.samples import F27, HEAD, TEMPLATES
+from tests.policy.world import World
 
 
 @pytest.fixture
@@ -57,3 +58,8 @@ def decided(pack_of: Callable[..., Pack], facts_of: Callable[..., Facts], at: da
         return decide(pack_of(body), facts_of(amount, **changes), at)
 
     return run
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)

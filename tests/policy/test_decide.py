@@ -30,7 +30,7 @@ def rule(name: str, priority: int, then: str, when: str = "order.known") -> str:
 
 
 class TestVector33:
-    def test_vector_33_a_small_defect_pays_half_rounded_half_up(self, decided: Decided) -> None:
+    def test_vector_33_f27_a_small_defect_pays_half_rounded_half_up_and_a_kind_word(self, decided: Decided) -> None:
         decision = decided(amount="19.99 USD")
         assert decision.refund is not None
         assert decision.refund.amount == Money.of("10.00", "USD")
@@ -219,7 +219,9 @@ class TestOrderOfRules:
         assert low.notes == ("not paid: high pays already",)
 
     def test_equal_priorities_that_both_pay_are_a_persons_matter_and_named(self, decided: Decided) -> None:
-        decision = decided("rules:\n" + rule("one", 1, self.PAY) + rule("two", 1, self.PAY), order__known=True)
+        either = "order.known || ticket.escalation"
+        body = "rules:\n" + rule("one", 1, self.PAY) + rule("two", 1, self.PAY, either)
+        decision = decided(body, order__known=True)
         assert decision.refund is None
         assert [ask.rule for ask in decision.asks] == ["one, two"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -243,6 +243,21 @@ class TestLibrary:
         assert library.versions("mine") == (1, 2)
         with pytest.raises(PackNotFoundError, match="begins at 2026-01-01"):
             library.in_force("mine", datetime(2025, 12, 31, tzinfo=UTC))
+
+    def test_f26_new_rules_are_for_what_is_filed_after_they_begin_and_earlier_requests_keep_the_old(
+        self, write: Callable[..., Path], tmp_path: Path, facts_of: Callable[..., object]
+    ) -> None:
+        write("1.yaml")
+        path = write("2.yaml", version="2", effective_from="2023-11-01T00:00:00+08:00")
+        path.write_text(path.read_text(encoding="utf-8").replace("percent: 50", "percent: 100"), encoding="utf-8")
+        write("1.yaml", effective_from="2020-01-01")
+        library = PackLibrary([tmp_path])
+        start, late = datetime(2023, 10, 31, 16, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+        for filed, amount in ((start - timedelta(microseconds=1), "5.00"), (start, "10.00")):
+            # However late it is judged, and however often.
+            decision = decide(library.in_force("mine", filed), facts_of("10.00 USD"), late)
+            assert decision.refund is not None
+            assert decision.refund.amount == Money.of(amount, "USD")
 
     def test_an_unknown_pack_or_version_names_what_there_is(self, write: Callable[..., Path], tmp_path: Path) -> None:
         write("1.yaml")

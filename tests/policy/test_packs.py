@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from aftersail.core import packs
 from aftersail.core.clocks import Metric
 from aftersail.core.contract import Money
 from aftersail.core.desk.templates import render
+from aftersail.core.packs import FOLDER
 from aftersail.core.policy import Decision, Facts, Flag, Pack, PackLibrary, Reason, check, decide
 from aftersail.core.policy.engines import RustCelEngine
-
-FOLDER = Path(str(files(packs)))
 
 
 @pytest.fixture(scope="module")
@@ -40,32 +37,62 @@ def by_starter(starter: Pack, facts_of: Callable[..., Facts], at: datetime) -> C
 
 def test_every_shipped_pack_is_without_problems(library: PackLibrary) -> None:
     assert check(FOLDER) == []
-    assert set(library.ids()) >= {"starter", "hw-tiers-a", "hw-tiers-b"}
+    shipped = {path.stem for path in FOLDER.rglob("*.yaml") if not path.stem.endswith(".examples")}
+    assert set(library.ids()) == shipped
+    assert {path.parent.name for path in FOLDER.rglob("*.yaml")} == {"packs", "law", "market", "seller"}
 
 
-@pytest.mark.parametrize(
-    ("pack_id", "minutes"),
-    [
-        ("hw-tiers-a", {"urgent": (15, 240), "serious": (30, 480), "general": (120, 1440)}),
-        ("hw-tiers-b", {"urgent": (120, 1440), "defect": (240, 2880), "advice": (480, 4320)}),
-        ("starter", {"urgent": (120, 1440), "defect": (240, 2880), "advice": (480, 4320)}),
-    ],
-)
-def test_the_tiers_have_the_promised_durations(
-    library: PackLibrary,
-    facts_of: Callable[..., Facts],
-    at: datetime,
-    pack_id: str,
-    minutes: dict[str, tuple[int, int]],
+def test_a_pack_of_ones_own_is_checked_among_the_shipped_ones(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    head = "id: mine\nversion: 1\ntitle: Mine\neffective_from: 2026-01-01\ncurrency: USD\n"
+    mine.write_text(f"{head}extends: [law-eu, market-amazon]\n", encoding="utf-8")
+    assert check(mine, among=[FOLDER]) == []
+    assert "law-eu" in check(mine)[0].message
+    mine.write_text(f"{head}extends: [law-eu2]\n", encoding="utf-8")
+    (problem,) = check(mine, among=[FOLDER])
+    assert "law-eu" in problem.fix
+
+
+def test_packs_may_stand_in_folders_and_those_with_a_dot_are_left_alone(tmp_path: Path) -> None:
+    def write(path: Path, pack_id: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        head = f"id: {pack_id}\nversion: 1\ntitle: One\neffective_from: 2026-01-01\ncurrency: USD\n"
+        path.write_text(head, encoding="utf-8")
+
+    write(tmp_path / "top.yaml", "top")
+    write(tmp_path / "law" / "there" / "deep.yml", "deep")
+    write(tmp_path / ".git" / "old.yaml", "old")
+    (tmp_path / "law" / "back").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "law" / "notes.txt").write_text("no pack", encoding="utf-8")
+    assert PackLibrary([tmp_path]).ids() == ("deep", "top")
+    assert PackLibrary([tmp_path / "top.yaml"]).ids() == ("top",)
+
+
+def test_a_file_is_checked_with_its_neighbours_and_not_with_what_lies_deeper(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("id: mine\nversion: 1\ntitle: M\neffective_from: 2026-01-01\ncurrency: USD\nextends: [deep]\n")
+    (tmp_path / "sub").mkdir()
+    deep = "id: deep\nversion: 1\ntitle: D\neffective_from: 2026-01-01\ncurrency: USD\n"
+    (tmp_path / "sub" / "deep.yaml").write_text(deep)
+    assert len(check(mine)) == 1
+    (tmp_path / "deep.yaml").write_text(deep)
+    assert check(mine) == []
+
+
+def test_the_starters_tiers_have_the_durations_of_tiers_b(
+    starter: Pack, facts_of: Callable[..., Facts], at: datetime
 ) -> None:
-    pack = library.latest(pack_id)
     seen: dict[str, tuple[int, int]] = {}
     for reason in Reason:
-        decision = decide(pack, facts_of(ticket__reason=reason), at)
+        decision = decide(starter, facts_of(ticket__reason=reason), at)
         assert decision.tier is not None
-        lengths = {target.metric: target.duration // timedelta(minutes=1) for target in decision.targets}
+        lengths = {
+            target.metric: target.duration // timedelta(hours=1)
+            for target in decision.targets
+            if target.source.name == "starter"
+        }
         seen[decision.tier] = (lengths[Metric.FIRST_RESPONSE], lengths[Metric.RESOLUTION])
-    assert seen == minutes
+    assert seen == {"urgent": (2, 24), "defect": (4, 48), "advice": (8, 72)}
 
 
 @pytest.mark.parametrize("amount", ["19.99 USD", "20.00 USD", "18.18 EUR", "5.00 THB"])

@@ -11,12 +11,17 @@ from aftersail.core.contract import ChannelContext
 from aftersail.core.host import Channel
 from aftersail.sdk import (
     AlreadyDone,
+    Attachment,
     Capabilities,
     Connector,
     ConnectorSettings,
     Idempotency,
     Invalid,
+    Label,
+    LabelCapability,
+    LabelRequest,
     Money,
+    Parcel,
     PartialRefund,
     Receipt,
     RefundCapability,
@@ -61,7 +66,7 @@ class Platform:
     Attributes:
         lag: how long a refund stays invisible to whoever asks.
         pending: whether refunds are only accepted at first; `book` ends that.
-        faults: by order (refunds) or by key (answers and decisions), the next call's fault first.
+        faults: by order (refunds) or by key (answers, decisions and labels), the next call's fault first.
         asking: by order, the next look-ups' and quotes' failures.
     """
 
@@ -71,6 +76,7 @@ class Platform:
     pending: bool = False
     ledger: list[Booked] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
+    labels: list[LabelRequest] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     asking: dict[str, list[Callable[[], object]]] = field(default_factory=dict)
@@ -147,6 +153,21 @@ class Scripted(Connector[ConnectorSettings]):
             raise AlreadyDone("decided before")
         return self._once(decision.case_id, lambda: self._post(self.platform.decisions, decision.case_id))
 
+    def buy_label(self, request):
+        self.platform.called("buy_label", request.order_id)
+        return self._once(request.key, lambda: self._label(request))
+
+    def _label(self, request):
+        known = [label.key for label in self.platform.labels]
+        if request.key not in known or self.capabilities.label.idempotency is not Idempotency.KEY:
+            self.platform.labels.append(request)
+            known.append(request.key)
+        number = f"L{known.index(request.key) + 1}"
+        content = b"%PDF of " + number.encode()
+        file = Attachment(filename="label.pdf", content_type="application/pdf", size=len(content), content=content)
+        cost, url = Money.of("4.50", CURRENCY), f"https://labels.example/{number}"
+        return Label(external_id=number, parcel=Parcel(tracking_number=f"T{number}"), cost=cost, url=url, file=file)
+
     def _post(self, where, key):
         where.append(key)
         return Receipt(external_id=f"x-{key}", at=self.platform.now())
@@ -184,6 +205,7 @@ def _connector(name: str, idempotency: Idempotency, *abilities: type) -> type[Sc
     capabilities = Capabilities(
         reply=ReplyCapability(mode=ReplyMode.API),
         refund=RefundCapability(mode=RefundMode.SYNC, partial=PartialRefund.AMOUNT, idempotency=idempotency),
+        label=LabelCapability(idempotency=Idempotency.KEY if idempotency is Idempotency.KEY else Idempotency.NONE),
     )
     return type(name, (*abilities, Scripted), {"kind": name, "title": name, "capabilities": capabilities})
 

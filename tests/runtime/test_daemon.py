@@ -92,3 +92,23 @@ def test_a_refund_whose_channel_cannot_be_built_waits_and_says_why(desk, clock, 
     assert row.next_at <= clock.now() + timedelta(hours=1)
     assert row.detail
     assert desk.channel().attention
+
+
+def test_f13_the_daemon_looks_at_the_figures_every_five_minutes(desk, clock):
+    app = desk.open()
+    filling = Filling(app.engine, clock.now())
+    filling.channel("shop", active=False, due_at=None)
+    for _ in range(10):
+        answered = {"asked_at": clock.now(), "answered_at": clock.now() - timedelta(minutes=1), "score": 1}
+        filling.add(tables.survey, ticket=filling.ticket(state="closed"), kind="csat", **answered)
+    daemon = Daemon(app)
+    seen = []
+    for _ in range(7):
+        daemon._tick(clock.now())
+        with reading(app.engine).connect() as conn:
+            (row,) = conn.execute(sa.select(tables.alarm.c.metric, tables.alarm.c.seen_at))
+        seen.append((row.metric, row.seen_at))
+        clock.advance(60)
+    assert len(desk.events("alarm_raised")) == 1
+    first = seen[0][1]
+    assert seen == [("satisfaction", first)] * 5 + [("satisfaction", first + timedelta(minutes=5))] * 2

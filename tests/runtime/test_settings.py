@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
+from aftersail.core.runtime.app import App
 from aftersail.core.runtime.edit import add_channel, remove_channel
 from aftersail.core.runtime.settings import ChannelSettings, SettingsError, load_settings
 
@@ -105,3 +107,69 @@ def test_a_mailbox_that_is_not_configured_is_refused_with_its_place(path):
     path.write_text(EVERYTHING.replace("mailbox: mail", "mailbox: mial"))
     with pytest.raises(SettingsError, match=r":15:14: there is no channel 'mial'(?s:.*)did you mean 'mail'\?"):
         load_settings(path)
+
+
+PEOPLE = """\
+desk:
+  manager: mia
+  appeal_within: 12h
+  teams:
+    berlin: {lead: ann, calendar: desk}
+  agents:
+    - {id: ann, role: supervisor, team: berlin, languages: en, absent: [2026-12-24, [2026-12-27, 2026-12-31]]}
+    - {id: mia, role: admin, skills: [negotiation]}
+  routing:
+    - {when: {amount_from: 100.00 USD, reasons: damaged}, skills: negotiation}
+"""
+
+
+def test_f41_the_people_are_read(path):
+    path.write_text(PEOPLE)
+    desk = load_settings(path).desk
+    ann, mia = desk.agents
+    assert (ann.role, ann.team, ann.languages, mia.skills) == ("supervisor", "berlin", ("en",), ("negotiation",))
+    assert [day for day in range(20, 32) if ann.is_absent(date(2026, 12, day))] == [24, 27, 28, 29, 30, 31]
+    assert (desk.manager, desk.teams["berlin"].lead, desk.appeal_within) == ("mia", "ann", timedelta(hours=12))
+    assert str(desk.routing[0].when.amount_from) == "100.00 USD"
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "blamed", "what", "fix"),
+    [
+        ("manager: mia", "manager: mai", "mai", "there is no agent 'mai'", "did you mean 'mia'?"),
+        ("lead: ann", "lead: anna", "anna", "there is no agent 'anna'", "did you mean 'ann'?"),
+        ("calendar: desk", "calender: desk", "calender", "unknown key 'calender'", "did you mean 'calendar'?"),
+        ("role: admin", "role: boss", "boss", "Input should be 'read_only', 'agent', 'supervisor' or 'admin'", ""),
+        ("id: mia", "id:  ann", " ann, role: ad", "there are two agents called 'ann'", "give one of them another id"),
+        ("team: berlin", "team: berln", "berln", "there is no team 'berln'", "did you mean 'berlin'?"),
+        ("role: admin", "channels: shop", "shop", "there is no channel 'shop'", "one of: none"),
+        (
+            "skills: neg",
+            "skills: ng",
+            "ngotiation}",
+            "nobody has the skill 'ngotiation'",
+            "did you mean 'negotiation'?",
+        ),
+        ("reasons: damaged", "reasons: damage", "damage}", "Input should be", ""),
+        ("100.00 USD", "100", "100,", "this is no amount", ""),
+    ],
+)
+def test_f41_a_mistake_about_people_is_told_with_its_place(path, line, wrong, blamed, what, fix):
+    text = wrong.join(PEOPLE.rsplit(line, 1))
+    path.write_text(text)
+    with pytest.raises(SettingsError) as error:
+        load_settings(path)
+    at = text.index(blamed) + blamed.startswith(" ")
+    row, column = text.count("\n", 0, at) + 1, at - text.rindex("\n", 0, at)
+    assert f"{path}:{row}:{column}: {what}" in str(error.value)
+    assert fix in str(error.value)
+
+
+def test_f41_a_calendar_the_pack_does_not_have_is_told_with_its_place(path):
+    path.write_text(PEOPLE.replace("calendar: desk", "calendar: dsk"))
+    with (
+        App.open(path, plugins=False) as app,
+        pytest.raises(SettingsError, match=r"has no calendar 'dsk'; did you mean 'desk'\?") as error,
+    ):
+        _ = app.services
+    assert str(error.value).startswith(f"{path}:5:")

@@ -75,6 +75,20 @@ def test_a_parcel_that_moved_is_written_down_and_its_ticket_judged_again(app, fi
     assert decisions(app, ticket) == 1, "a parcel that stands still changes nothing"
 
 
+def test_news_of_a_parcel_ends_the_wait_for_the_carrier(app, filling, clock):
+    order = filling.order()
+    ticket = filling.ticket(orders_id=order, reason="not_received", state="waiting_carrier")
+    filling.message(ticket, "Where is my lamp?")
+    patient = filling.ticket(orders_id=order, state="need_info")
+    parcel(filling, order)
+    PARCELS.append(answering(TrackingStatus.IN_TRANSIT, at=clock.now()))
+    track_due(app, "parcels")
+    with reading(app.engine).connect() as conn:
+        states = dict(conn.execute(sa.select(tables.ticket.c.id, tables.ticket.c.state)).all())
+    assert states == {ticket: "open", patient: "need_info"}
+    assert (decisions(app, ticket), decisions(app, patient)) == (1, 0)
+
+
 @pytest.mark.parametrize("status", [TrackingStatus.DELIVERED, TrackingStatus.RETURNED])
 def test_a_parcel_at_its_end_is_not_looked_up_any_more(app, filling, clock, status):
     parcel(filling, filling.order())

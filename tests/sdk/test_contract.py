@@ -21,9 +21,13 @@ from aftersail.sdk import (
     ConnectorSettings,
     Idempotency,
     Inbound,
+    Label,
+    LabelCapability,
+    LabelRequest,
     Message,
     Money,
     Page,
+    Parcel,
     PartialRefund,
     RefundCapability,
     RefundMode,
@@ -52,6 +56,7 @@ class Market(Simulator):
         super().__init__(clock=clock)
         self.messages = []
         self.refunds = []
+        self.labels = {}
         self.paid = 20
 
     def _guard(self, request):
@@ -90,6 +95,13 @@ class Market(Simulator):
             self.refunds.append(known)
         return httpx.Response(200, json=known)
 
+    @route("POST", "/labels")
+    def label(self, request):
+        if refused := self._guard(request):
+            return refused
+        key = json.loads(request.content)["key"]
+        return httpx.Response(200, json={"id": self.labels.setdefault(key, f"L{len(self.labels)}")})
+
 
 class MarketSettings(ConnectorSettings):
     token: SecretStr = Field(title="Token", description="From the market's settings page.")
@@ -103,6 +115,7 @@ class MarketConnector(Connector[MarketSettings]):
     capabilities = Capabilities(
         inbound=Inbound.API,
         refund=RefundCapability(mode=RefundMode.SYNC, partial=PartialRefund.AMOUNT, idempotency=Idempotency.KEY),
+        label=LabelCapability(idempotency=Idempotency.KEY),
     )
     errors = ErrorMap()
 
@@ -139,6 +152,11 @@ class MarketConnector(Connector[MarketSettings]):
         listed = self.http.json("GET", "/refunds", operation="refunds")
         return next((self.receipt(item) for item in listed if item["key"] == refund.key), None)
 
+    def buy_label(self, request):
+        body = {"key": request.key, "order": request.order_id}
+        got = self.http.json("POST", "/labels", operation="label", write=True, json=body)
+        return Label(external_id=got["id"], parcel=Parcel(tracking_number=f"T{got['id']}"))
+
     def receipt(self, item):
         return RefundReceipt(
             external_id=item["id"],
@@ -174,13 +192,19 @@ class MarketContract(ConnectorContract):
             operation="refund",
             effects=lambda: len(market.refunds),
         )
+        label = Write(
+            hook="buy_label",
+            arguments={"request": LabelRequest(key="k2", order_id="1", reference="RMA-1-1")},
+            operation="label",
+            effects=lambda: len(market.labels),
+        )
         signature = sign(b"{}", secret=SecretStr(HOOK_SECRET))
         webhook = WebhookRequest(headers={"x-sign": signature}, body=b"{}", received_at=scene.clock())
         return Scene(
             settings=scene.settings,
             bad_settings=scene.bad_settings,
             simulator=market,
-            writes=(write,),
+            writes=(write, label),
             webhook=webhook,
             clock=scene.clock,
         )
@@ -248,6 +272,18 @@ class PlainSecret(MarketConnector):
 
 class ClaimsReplies(MarketConnector):
     capabilities = MarketConnector.capabilities.model_copy(update={"case_actions": ("approve",)})
+
+
+class LooksLabelsUp(MarketConnector):
+    capabilities = MarketConnector.capabilities.model_copy(
+        update={"label": LabelCapability(idempotency=Idempotency.LOOKUP)}
+    )
+
+
+class ClaimsLabels(MarketConnector):
+    @classmethod
+    def operations(cls):
+        return super().operations() - {"buy_label"}
 
 
 class NoAccount(MarketConnector):
@@ -395,6 +431,34 @@ class SendsAKeyOfItsOwn(MarketConnector):
         return super().issue_refund(refund.model_copy(update={"key": f"own-{self.count}"}))
 
 
+class BuysUnderAKeyOfItsOwn(MarketConnector):
+    count = 0
+
+    def buy_label(self, request):
+        type(self).count += 1
+        return super().buy_label(request.model_copy(update={"key": f"own-{self.count}"}))
+
+
+class BuysAnotherAfterALostAnswer(MarketConnector):
+    lost: ClassVar = set()
+
+    def buy_label(self, request):
+        again = request.key in self.lost
+        try:
+            return super().buy_label(request.model_copy(update={"key": "again"}) if again else request)
+        except Ambiguous:
+            self.lost.add(request.key)
+            raise
+
+
+class NamesAnotherLabel(MarketConnector):
+    count = 0
+
+    def buy_label(self, request):
+        type(self).count += 1
+        return super().buy_label(request).model_copy(update={"external_id": f"L-{self.count}"})
+
+
 class FindsNothing(MarketConnector):
     def lookup_refund(self, refund):
         return None
@@ -441,6 +505,8 @@ BROKEN = [
     (rules.SETTINGS, Untitled),
     (rules.SECRETS, PlainSecret),
     (rules.CAPABILITIES, ClaimsReplies),
+    (rules.CAPABILITIES, LooksLabelsUp),
+    (rules.CAPABILITIES, ClaimsLabels),
     (rules.ACCOUNT, NoAccount),
     (rules.IDS, AlwaysTheSameId),
     (rules.IDS, NewIdsEachTime),
@@ -461,6 +527,9 @@ BROKEN = [
     (rules.WRITE_ERRORS, TriesTwice),
     (rules.WRITE_REFUSED, EverythingIsAmbiguous),
     (rules.SAME_KEY, SendsAKeyOfItsOwn),
+    (rules.LABEL_KEY, BuysUnderAKeyOfItsOwn),
+    (rules.LABEL_KEY, BuysAnotherAfterALostAnswer),
+    (rules.LABEL_KEY, NamesAnotherLabel),
     (rules.LOOKUP, FindsNothing),
     (rules.LOOKUP, FindsAnything),
     (rules.LOOKUP, FindsTheWrongAmount),
@@ -491,7 +560,9 @@ class NoWrites(MarketContract):
 
 
 def test_an_untried_write_goes_red(caplog):
-    with pytest.raises(pytest.fail.Exception, match="writes-tried is broken: the scene tries no issue_refund"):
+    with pytest.raises(
+        pytest.fail.Exception, match="writes-tried is broken: the scene tries no buy_label, issue_refund"
+    ):
         try_rule(NoWrites(), rules.WRITES_TRIED, caplog)
 
 

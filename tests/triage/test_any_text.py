@@ -58,9 +58,11 @@ def test_german_without_umlauts_is_understood(triage, text):
 
 @given(text=TEXT, language=st.sampled_from(LANGUAGES))
 def test_a_sentence_folds_word_by_word_as_it_does_in_one_piece(text, language):
-    sentence = Sentence.of(text, language)
-    assert sentence.folded.strip() == fold(text, language)
-    assert len(sentence.owners) == len(sentence.folded)
+    sentence = Sentence(text, language)
+    folded = sentence.folded
+    assert folded.strip() == fold(text, language)
+    begin, end = len(folded) - len(folded.lstrip()), len(folded.rstrip())
+    assert begin >= end or sentence.quote([(begin, end)])
 
 
 @given(
@@ -91,6 +93,20 @@ def test_detection_is_sure_of_nothing_it_does_not_know(text):
 def test_a_text_without_any_stop_is_read_in_time(triage):
     text = "not " * 2500 + "arrived " * 1250
     assert triage.assess(subject="", text=text).reason in set(Reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("再不处理我就打12315。", "zh"),
+        ("注文番号A-1001の領収書希望", "ja"),
+        ("iPhone 15 Pro Max用ですか", "ja"),
+        ("領収書希望 123", "ja"),
+        ("Galaxy S24 Ultra 能用吗", "zh"),
+    ],
+)
+def test_numbers_and_brands_beside_signs_do_not_hide_the_language(text, language):
+    assert detect(text)[0] == language
 
 
 @pytest.mark.parametrize(("hint", "language"), [(None, "und"), ("es", "es"), ("es-MX", "es"), ("de", "und")])

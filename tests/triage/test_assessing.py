@@ -71,7 +71,7 @@ def test_the_ground_is_what_the_buyer_wrote(triage, text, because):
         ("Je vais contacter mon avocat.", "avocat"),
         ("Voy a poner una hoja de reclamaciones.", "hoja de reclamaciones"),
         ("Mi rivolgerò al mio avvocato.", "avvocato"),
-        ("Zgłoszę sprawę do UOKiK, to moja ostatnia wiadomość.", "UOKiK"),
+        ("Zgłoszę sprawę do UOKiK, to moja ostatnia wiadomość.", "Zgłoszę sprawę"),
         ("消費者センターに相談します。", "消費者センター"),
     ],
 )
@@ -83,7 +83,47 @@ def test_threats_are_escalations(triage, text, words):
 
 def test_a_plain_question_is_no_escalation(triage):
     found = triage.assess(subject="", text="When will my order be delivered?")
-    assert (found.escalation, found.escalation_because, found.severity) == (False, "", "normal")
+    assert (found.escalation, found.escalation_because, found.severity) == (False, "", "medium")
+
+
+def test_f12_severity_is_its_own_input(triage):
+    """The words that say how bad it is change the severity and nothing else."""
+    plain = triage.assess(subject="", text="The kettle does not work.")
+    urgent = triage.assess(subject="", text="The kettle does not work. There was smoke!")
+    calm = triage.assess(subject="", text="The kettle does not work. No rush.")
+    assert [found.severity for found in (plain, urgent, calm)] == ["medium", "high", "low"]
+    assert {found.reason for found in (plain, urgent, calm)} == {"unusable"}
+
+
+def test_f04_item_not_received(triage):
+    assert triage.assess(subject="Item NOT received", text="").reason == "not_received"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Where is my parcel?", "delivery_question"),
+        ("Where is my parcel? It should have arrived last week.", "not_received"),
+        ("Wo ist mein Paket?", "delivery_question"),
+        ("Wo ist mein Paket? Ich warte seit drei Wochen.", "not_received"),
+    ],
+)
+def test_where_it_is_is_a_question_until_it_is_overdue(triage, text, reason):
+    assert triage.assess(subject="", text=text).reason == reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I do not want to open a dispute, I only want to know when it comes.",
+        "The case of the phone is scratched.",
+        "I left you a good review.",
+        "Je ne veux pas ouvrir de litige, merci de répondre.",
+        "Ich gebe Ihnen eine gute Bewertung.",
+    ],
+)
+def test_innocent_words_are_no_escalation(triage, text):
+    assert not triage.assess(subject="", text=text).escalation
 
 
 def test_severity(triage):

@@ -29,6 +29,8 @@ def test_the_text_chooses_only_among_what_the_code_may_mean(triage, text, reason
     [
         ("shopify", "WRONG_ITEM", "wrong_item"),
         ("shopify", "size_too_small", "return_request"),
+        ("shopify", "PRODUCT_NOT_RECEIVED", "not_received"),
+        ("shopify", "product_unacceptable", "not_as_described"),
         ("amazon", "CR-NEVER_ARRIVED", "not_received"),
         ("amazon", "amz-pg-bad_desc", "not_as_described"),
         ("ebay", "ARRIVED_DAMAGED", "damaged"),

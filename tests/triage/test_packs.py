@@ -33,6 +33,8 @@ def test_all_shipped_packs_load():
         ("refund*", "Refunding", "A prerefund"),
         ("'*invoice'", "preinvoice", "invoices"),
         ("does + ?", "What does it do?", "What it does."),
+        ("not ~ arrived", "not a b arrived", "not a b c arrived"),
+        ("not ~ come > lamp", "It did not come, my nice new lamp.", "It is not what should have come: lamp."),
     ],
 )
 def test_how_a_phrase_reads(tmp_path, phrase, found, missed):
@@ -53,6 +55,38 @@ def test_ignore_silences_and_says_nothing(tmp_path):
     assert sections(pack, "It is broken.") == ["damaged"]
 
 
+def test_words_are_named_once_and_stand_in_and_beside_brackets(tmp_path):
+    text = "words:\n  item: lamp|vase\ndamaged:\n  - broken <item>\n  - (cup|<item>) smashed\n"
+    pack = book(tmp_path, text).pack("en")
+    for said in ("A broken vase.", "The lamp smashed.", "The cup smashed."):
+        assert sections(pack, said) == ["damaged"]
+    assert sections(pack, "A broken cup.") == []
+
+
+def test_a_hint_counts_only_where_nothing_is_said_outright(tmp_path):
+    text = "damaged?:\n  - glass\ncancel_order:\n  - cancel\nignore:\n  - glass of wine\n"
+    triage = Triage(book(tmp_path, text))
+    hinted = triage.assess(subject="", text="There is something about the glass here.")
+    assert (hinted.reason, hinted.because) == ("damaged", '"glass" (en)')
+    assert 0 < hinted.confidence < 0.5
+    said = triage.assess(subject="", text="Please cancel the order of the glass.")
+    assert (said.reason, said.confidence) == ("cancel_order", 0.8)
+    assert triage.assess(subject="", text="We had a glass of wine together.").reason == "other"
+
+
+def test_a_hint_silences_nothing(tmp_path):
+    pack = book(tmp_path, "damaged?:\n  - broken glass\nunusable:\n  - broken\n").pack("en")
+    assert {(hit.section, hit.hint) for hit in pack.find("It is broken glass.")} == {
+        ("damaged", True),
+        ("unusable", False),
+    }
+
+
+def test_a_hint_in_a_text_of_unknown_language_is_chance(tmp_path):
+    found = Triage(book(tmp_path, "damaged?:\n  - glass\n")).assess(subject="", text="glass")
+    assert (found.language, found.reason) == ("und", "other")
+
+
 def test_a_seller_s_own_folder_adds_to_the_first(tmp_path):
     first, second = tmp_path / "a", tmp_path / "b"
     for folder, text in ((first, "damaged:\n  - broken\n"), (second, "damaged:\n  - kaput\n")):
@@ -71,6 +105,11 @@ def test_a_seller_s_own_folder_adds_to_the_first(tmp_path):
         ("damaged:\n  - bro*ken\n", 2, "inside"),
         ("damaged:\n  - '!!'\n", 2, "nothing but marks"),
         ("damaged:\n  - a + b > c\n", 2, "mixes"),
+        ("damaged:\n  - a + b ~ c\n", 2, "mixes"),
+        ("damaged:\n  - broken <item>\n", 2, "does not list"),
+        ("words:\n  - item\n", 1, "must map"),
+        ("words:\n  item: (a|b)\n", 2, "without brackets"),
+        ("damaged:\n  - (a|b) + c\nunusable:\n  - (a|b) + c\n", 4, "stands for 'unusable'"),
         ("damaged:\n  - {phrase: x}\n", 2, "must be text"),
         ("damaged:\n  - [x]\n", 2, "must be text"),
         ("damaged: broken\n", 1, "no list"),

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from aftersail.core import packs
 from aftersail.core.clocks import Calendar, Clock, Metric, Source, SourceKind, from_deadline, start
 from aftersail.core.contract import Money
-from aftersail.core.policy import Decision, Pack, PackLibrary, decide, make_facts
+from aftersail.core.policy import Decision, Pack, PackLibrary, decide, make_facts, plain_facts
 from aftersail.core.store import tables
 
 PACKS = PackLibrary([Path(packs.__file__).parent])
@@ -129,10 +129,11 @@ class Filling:
         return str(self.add(tables.remedy, **(row | values)))
 
     def decided(self, ticket: int, channel: str = "shop") -> Decision:
-        decision = decide(self.pack, make_facts(facts(channel)), self.now)
+        known = make_facts(facts(channel))
+        decision = decide(self.pack, known, self.now)
         body = decision.model_dump(mode="json")
         row = {"ticket": ticket, "at": self.now, "pack_id": decision.pack_id, "pack_version": decision.pack_version}
-        self.add(tables.decision, **row, summary=decision.summary, body=body)
+        self.add(tables.decision, **row, summary=decision.summary, facts=plain_facts(known), body=body)
         for target in decision.targets:
             if target.metric is not Metric.NEXT_RESPONSE:
                 calendar = Calendar.build(self.pack.calendars[target.calendar]) if target.calendar else None

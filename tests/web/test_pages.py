@@ -128,7 +128,13 @@ def test_hostile_text_is_shown_and_never_run(client, full_ticket):
 def test_a_trace_of_another_version_is_shown_as_it_was_stored(client, filling):
     filling.channel()
     ticket = filling.ticket()
-    decision = {"pack_id": "starter", "pack_version": 9, "summary": "paid", "body": {"verdict": "<b>yes</b>"}}
+    decision = {
+        "pack_id": "starter",
+        "pack_version": 9,
+        "summary": "paid",
+        "facts": {},
+        "body": {"verdict": "<b>yes</b>"},
+    }
     filling.add(tables.decision, ticket=ticket, at=filling.now, **decision)
     trace = parse(client, f"/tickets/{ticket}").css_first("pre.trace").text()
     assert "another version" in trace
@@ -181,3 +187,19 @@ def test_static_files_are_served_from_here(client, path):
 @pytest.mark.parametrize("path", ["vendor/pico/LICENSE.md", "vendor/htmx/LICENSE"])
 def test_vendored_files_carry_their_licence(client, path):
     assert "permission" in client.get(f"/static/{path}").text.lower()
+
+
+def test_f25_a_ticket_shows_its_return_and_label(client, filling, full_ticket):
+    label = {"external_id": "L1", "parcel": {"tracking_number": "TL1"}, "url": "https://labels.example/L1"}
+    settled = {"kind": "label", "state": "settled", "amount": None, "currency": None}
+    filling.remedy(full_ticket, "label", **settled, result=label | {"cost": {"amount": "4.50", "currency": "EUR"}})
+    row = {"key": "k", "number": "RMA-1-1", "ticket": full_ticket, "channel": "shop", "order_id": "o-1001"}
+    row |= {"lines": ["l1"], "label": "label", "opened_at": filling.now, "opened_by": "ada"}
+    filling.add(tables.rma, **row)
+    page = parse(client, f"/tickets/{full_ticket}")
+    (shown,) = texts(page, "article.return")
+    assert "RMA-1-1" in shown
+    assert "label settled" in shown
+    assert "Parcel TL1 , 4.50 EUR" in shown
+    assert page.css_first("article.return a").attributes["href"] == "https://labels.example/L1"
+    assert client.get(f"/api/tickets/{full_ticket}").json()["returns"][0]["label_cost"] == "4.50 EUR"

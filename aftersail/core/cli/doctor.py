@@ -41,6 +41,7 @@ def _checks(app: App, *, accounts: bool) -> Iterator[dict[str, object]]:
     yield _row(
         f"pack {app.settings.pack}", lambda: f"version {app.packs.in_force(app.settings.pack, app.now()).version}"
     )
+    yield _row("opening hours", lambda: _calendars(app))
     for name in app.settings.channels:
         yield _row(f"channel {name}", lambda name=name: _channel(app, name, accounts=accounts))  # type: ignore[misc]
 
@@ -48,6 +49,15 @@ def _checks(app: App, *, accounts: bool) -> Iterator[dict[str, object]]:
 def _schema(app: App) -> str:
     app.check()
     return f"{app.engine.dialect.name}, schema up to date"
+
+
+def _calendars(app: App) -> str:
+    """Doubts about a calendar are told and break nothing today."""
+    from aftersail.core.clocks import lint
+
+    specs = app.packs.in_force(app.settings.pack, app.now()).calendars
+    found = [f"{name}, {each}" for name, spec in specs.items() for each in lint(spec, app.now().date())]
+    return "; ".join(found) or f"{len(specs)} calendars, nothing doubtful"
 
 
 def _channel(app: App, name: str, *, accounts: bool) -> str:

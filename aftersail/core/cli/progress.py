@@ -1,4 +1,4 @@
-"""Progress of a sync, on a terminal."""
+"""Progress of long work, on a terminal."""
 
 from __future__ import annotations
 
@@ -34,3 +34,18 @@ def sync_progress(*, quiet: bool) -> Iterator[Callable[[SyncReport], None]]:
         yield update
         for line in lines.values():
             progress.update(line, total=1, completed=1)
+
+
+@contextmanager
+def counted_progress(text: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar of how many are done, of how many; nothing at all when `quiet`."""
+    if quiet:
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        line = progress.add_task(text, total=None)
+        yield lambda done, total: progress.update(line, completed=done, total=total)

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from aftersail.core.contract import ChannelError
+from aftersail.core.desk.activation import ActivationError
+from aftersail.core.desk.authority import AuthorityError
 from aftersail.core.desk.tickets import TicketError
 from aftersail.core.host import HostError
 from aftersail.core.host.channel import ConnectorDefectError
 from aftersail.core.host.files import FileFormatError
 from aftersail.core.policy import PackError, PackNotFoundError
 from aftersail.core.remedies.people import RemedyError
+from aftersail.core.remedies.returns import ReturnError
 from aftersail.core.runtime.app import App
 from aftersail.core.runtime.channels import ChannelConfigError
 from aftersail.core.runtime.logs import configure_logs
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import DatabaseError
 
 _KNOWN = (
+    ActivationError,
+    AuthorityError,
     ChannelConfigError,
     ChannelError,
     ConnectorDefectError,
@@ -37,6 +42,7 @@ _KNOWN = (
     PackError,
     PackNotFoundError,
     RemedyError,
+    ReturnError,
     SchemaError,
     SecretError,
     SettingsError,

@@ -7,6 +7,7 @@ from typing import Final
 import rich_click as click
 
 from aftersail.core.cli.output import json_option, print_json, print_rows
+from aftersail.core.cli.ticket_moves import assign, escalate, extend, grade
 
 _INBOX: Final = {
     "id": "No",
@@ -15,6 +16,7 @@ _INBOX: Final = {
     "tier": "Tier",
     "reason": "Reason",
     "state": "State",
+    "owner": "Owner",
     "tasks": "To do",
     "language": "Lang",
     "channel": "Channel",
@@ -42,7 +44,11 @@ def inbox(ctx: click.Context, everything: bool, channel: str | None, limit: int,
 
 @click.group()
 def ticket() -> None:
-    """Show, answer and close tickets, and decide their cases."""
+    """Show, answer, grade, assign, merge and close tickets."""
+
+
+for _command in (assign, escalate, extend, grade):
+    ticket.add_command(_command)
 
 
 @ticket.command()
@@ -50,14 +56,23 @@ def ticket() -> None:
 @json_option
 @click.pass_context
 def show(ctx: click.Context, number: int, as_json: bool) -> None:
-    """Show a ticket: conversation, order, clocks, decisions with their trace, remedies, tasks."""
+    """Show a ticket: conversation, order, clocks, decisions, remedies, tasks, and what usually helps."""
     from aftersail.core.cli.session import open_app
     from aftersail.core.cli.ticket_text import print_ticket
+    from aftersail.core.desk.services import pack_of
+    from aftersail.core.desk.solutions import solutions_for
+    from aftersail.core.desk.tickets import get_ticket
     from aftersail.core.desk.views import ticket_view
     from aftersail.core.store.engine import reading
 
     with open_app(ctx) as app, reading(app.engine).connect() as conn:
         view = ticket_view(conn, number)
+        known = pack_of(app.services, get_ticket(conn, number)).templates
+        view["solutions"] = [
+            solution.model_dump(mode="json")
+            | {"missing_templates": [name for name in solution.templates if name not in known]}
+            for solution in solutions_for(view["reason"], app.solutions)
+        ]
     if as_json:
         print_json(view)
     else:
@@ -102,6 +117,45 @@ def close(ctx: click.Context, number: int) -> None:
     with open_app(ctx) as app, unit_of_work(app.engine, app.now(), app.host.notify) as unit:
         closed = close_ticket(unit, number, actor())
     click.echo(f"ticket {number} is closed" if closed else f"ticket {number} was closed before")
+
+
+@ticket.command("set")
+@click.argument("number", type=int)
+@click.argument("state")
+@click.pass_context
+def put(ctx: click.Context, number: int, state: str) -> None:
+    """Put a ticket into a state: open, waiting, need_info, waiting_carrier, resolved, closed or spam.
+
+    Clocks pause, run on or open again as the pack says under `pause` and `reopen`.
+    """
+    from aftersail.core.cli.session import actor, open_app
+    from aftersail.core.desk.agent import put_ticket
+    from aftersail.core.desk.tickets import TicketState
+    from aftersail.core.store.unit import unit_of_work
+
+    if state not in list(TicketState):
+        raise click.BadParameter(f"{state!r} is no state; states are: {', '.join(TicketState)}", param_hint="STATE")
+    with open_app(ctx) as app, unit_of_work(app.engine, app.now(), app.host.notify) as unit:
+        moved = put_ticket(unit, app.services, number, TicketState(state), actor())
+    click.echo(f"ticket {number} is {state} now" if moved else f"ticket {number} was {state} before")
+
+
+@ticket.command()
+@click.argument("number", type=int)
+@click.argument("into", type=int)
+@click.option("--yes", is_flag=True, help="Do not ask: it cannot be undone.")
+@click.pass_context
+def merge(ctx: click.Context, number: int, into: int, yes: bool) -> None:
+    """Merge ticket NUMBER into ticket INTO, which keeps the earliest unanswered time of both."""
+    from aftersail.core.cli.session import actor, open_app
+    from aftersail.core.desk.joining import join_tickets
+    from aftersail.core.store.unit import unit_of_work
+
+    if not yes:
+        click.confirm(f"Merge ticket {number} into ticket {into}? It cannot be undone.", abort=True)
+    with open_app(ctx) as app, unit_of_work(app.engine, app.now(), app.host.notify) as unit:
+        join_tickets(unit, app.services, number, into, actor=actor())
+    click.echo(f"ticket {number} is part of ticket {into} now")
 
 
 @ticket.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from datetime import date, datetime, timedelta
 from typing import Final, Self
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 from aftersail.core.clocks.hours import Hours
 from aftersail.core.clocks.spec import CalendarError, CalendarSpec
 from aftersail.core.clocks.table import Table, Window
-from aftersail.core.clocks.zones import closing, instant, load_zone, micros, midnight, opening
+from aftersail.core.clocks.zones import EPOCH, closing, instant, load_zone, micros, midnight, opening
 
 _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 2199
@@ -17,6 +18,7 @@ _LOAD_YEARS: Final = range(2020, 2061)
 """Where a new calendar must be open at least once; long enough for a leap day on any weekday."""
 _DAY: Final = timedelta(days=1)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_NO_TIME: Final = timedelta()
 
 
 class Calendar:
@@ -55,13 +57,22 @@ class Calendar:
 
         What ends with closing time is due at closing time, not at the next opening.
         """
-        at, wait = micros(start), self._wait(open_time)
-        if not wait:
-            return instant(at)
-        table = self._covering(at)
-        while (reached := table.opened(at) + wait) > table.total:
+        if start.tzinfo is None or open_time <= _NO_TIME:
+            return instant(micros(start) + self._wait(open_time))
+        # The one hot path: what `micros` and `Table.opened` say, without the calls.
+        at = (start - EPOCH) // _MICROSECOND
+        table = self._table
+        if table is None or not table.low <= at < table.high:
+            table = self._covering(at)
+        index = bisect_right(table.starts, at) - 1
+        reached = open_time // _MICROSECOND
+        if index >= 0:
+            end = table.ends[index]
+            reached += table.through[index] - (end - at if at < end else 0)
+        while reached > table.total:
             table = self._later(table)
-        return instant(table.first_instant(reached))
+        index = bisect_left(table.through, reached)
+        return EPOCH + timedelta(0, 0, table.ends[index] - table.through[index] + reached)
 
     def back(self, at: datetime, open_time: timedelta) -> datetime:
         """Return the last instant from which this much open time is left until `at`: where a warning belongs."""
@@ -160,7 +171,7 @@ class Calendar:
         return last if counts else None
 
     def _wait(self, open_time: timedelta) -> int:
-        if open_time < timedelta():
+        if open_time < _NO_TIME:
             raise ValueError(f"open time cannot be negative: {open_time}")
         return open_time // _MICROSECOND
 

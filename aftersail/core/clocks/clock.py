@@ -18,6 +18,9 @@ from aftersail.core.contract import Instant, Record
 _INSTANT_AFTER: Final = timedelta(microseconds=1)
 _NO_TIME: Final = timedelta()
 _DAY: Final = timedelta(days=1)
+# Python 3.11 takes as long to look a member up in its class as to bisect a year.
+_ELAPSED: Final = Basis.ELAPSED
+_BUSINESS_TIME: Final = Basis.BUSINESS_TIME
 _RANK: Final = {SourceKind.LAW: 0, SourceKind.MARKETPLACE: 1, SourceKind.OWN: 2}
 
 
@@ -28,6 +31,8 @@ class ClockState(StrEnum):
     PAUSED = "paused"
     MET = "met"
     CANCELLED = "cancelled"
+    MERGED = "merged"
+    """Its ticket was merged into another, whose clock counts now."""
 
 
 class ClockSignal(StrEnum):
@@ -35,6 +40,10 @@ class ClockSignal(StrEnum):
 
     WARNED = "warned"
     BREACHED = "breached"
+
+
+ENDED: Final = frozenset({ClockState.MET, ClockState.CANCELLED, ClockState.MERGED})
+"""The states no clock leaves by itself."""
 
 
 class Pause(Record):
@@ -57,6 +66,8 @@ class Clock(Record):
     warn_basis: Basis = Basis.ELAPSED
     effect: str = "metric"
     row: str = ""
+    paused_in: tuple[str, ...] = ()
+    """The ticket's states during which it is paused, as the pack said when it was started."""
     started_at: Instant
     due_at: Instant
     """The last instant in time. While paused it is what held when the pause began."""
@@ -65,6 +76,7 @@ class Clock(Record):
     state: ClockState = ClockState.RUNNING
     met_at: Instant | None = None
     cancelled_at: Instant | None = None
+    """When it was cancelled or merged."""
     breached_at: Instant | None = None
     """The due instant, once it has passed unmet."""
     detected_at: Instant | None = None
@@ -77,8 +89,10 @@ class Clock(Record):
         return self.met_at - self.due_at if self.met_at and self.breached_at else None
 
 
-def start(target: Target, calendar: Calendar | None, at: datetime) -> Clock:
-    """Start a target's clock.
+def start(target: Target, calendar: Calendar | None, at: datetime, *, paused_in: Iterable[str] = ()) -> Clock:
+    """Start a target's clock at `at`, or at the event the target itself names.
+
+    `paused_in` are the ticket's states during which it will be paused.
 
     Raises:
         ValueError: the time is naive, or this is not the calendar the target names.
@@ -94,10 +108,11 @@ def start(target: Target, calendar: Calendar | None, at: datetime) -> Clock:
         warn_basis=target.lead_basis,
         effect=target.effect,
         row=target.row,
-        started_at=_utc(at),
-        due_at=_utc(at),
+        paused_in=tuple(paused_in),
+        started_at=utc(target.start_at or at),
+        due_at=utc(target.start_at or at),
     )
-    return _scheduled(clock, calendar)
+    return scheduled(clock, calendar)
 
 
 def from_deadline(
@@ -110,23 +125,26 @@ def from_deadline(
         basis=Basis.ELAPSED,
         duration=None,
         warn_lead=warn_lead,
-        started_at=_utc(at),
-        due_at=_utc(due),
+        started_at=utc(at),
+        due_at=utc(due),
     )
-    return _scheduled(clock, None)
+    return scheduled(clock, None)
 
 
 def pause(clock: Clock, at: datetime) -> Clock:
     """Stop the clock for a while. A breach before stays one; another's deadline cannot be paused.
 
-    A pause that is told late counts from where the last one ended, so that no time is given twice.
+    A pause that is told late counts from where the last one ended, so that no time is given twice. A breach that was
+    noticed before such a pause was told is withdrawn.
     """
     if clock.state is not ClockState.RUNNING or clock.duration is None:
         return clock
     ended = [halt.until for halt in clock.pauses if halt.until]
-    since = max(_utc(at), clock.started_at, *ended)
-    clock = _judged(clock, since)
-    return _with(clock, state=ClockState.PAUSED, pauses=(*clock.pauses, Pause(since=since)))
+    since = max(utc(at), clock.started_at, *ended)
+    clock = judged(clock, since)
+    if clock.breached_at and since <= clock.due_at:
+        clock = changed(clock, breached_at=None, detected_at=None)
+    return changed(clock, state=ClockState.PAUSED, pauses=(*clock.pauses, Pause(since=since)))
 
 
 def resume(clock: Clock, calendar: Calendar | None, at: datetime) -> Clock:
@@ -134,9 +152,9 @@ def resume(clock: Clock, calendar: Calendar | None, at: datetime) -> Clock:
     if clock.state is not ClockState.PAUSED:
         return clock
     last = clock.pauses[-1]
-    ended = Pause(since=last.since, until=max(_utc(at), last.since))
-    running = _with(clock, state=ClockState.RUNNING, pauses=(*clock.pauses[:-1], ended))
-    return running if running.breached_at else _scheduled(running, calendar)
+    ended = Pause(since=last.since, until=max(utc(at), last.since))
+    running = changed(clock, state=ClockState.RUNNING, pauses=(*clock.pauses[:-1], ended))
+    return running if running.breached_at else scheduled(running, calendar)
 
 
 def meet(clock: Clock, at: datetime) -> Clock:
@@ -145,15 +163,15 @@ def meet(clock: Clock, at: datetime) -> Clock:
     Of two answers the earlier one counts, also when it is told later: a breach that was noticed before such an answer
     came in is withdrawn.
     """
-    done = _utc(at)
-    if clock.state is ClockState.CANCELLED or (clock.met_at and clock.met_at <= done):
+    done = utc(at)
+    if clock.state in {ClockState.CANCELLED, ClockState.MERGED} or (clock.met_at and clock.met_at <= done):
         return clock
     pauses = tuple(
         Pause(since=halt.since, until=min(halt.until or done, done)) for halt in clock.pauses if halt.since < done
     )
     stopped = pauses[-1].since if pauses and pauses[-1].until == done else done
     late = stopped > clock.due_at
-    return _with(
+    return changed(
         clock,
         state=ClockState.MET,
         met_at=done,
@@ -165,12 +183,12 @@ def meet(clock: Clock, at: datetime) -> Clock:
 
 def cancel(clock: Clock, at: datetime) -> Clock:
     """Stop the clock without calling it met. If it ran out before, that stays true."""
-    if clock.state in {ClockState.MET, ClockState.CANCELLED}:
+    if clock.state in ENDED:
         return clock
-    ended = _utc(at)
-    clock = _judged(clock, ended)
+    ended = utc(at)
+    clock = judged(clock, ended)
     pauses = tuple(Pause(since=halt.since, until=halt.until or max(ended, halt.since)) for halt in clock.pauses)
-    return _with(clock, state=ClockState.CANCELLED, cancelled_at=ended, pauses=pauses)
+    return changed(clock, state=ClockState.CANCELLED, cancelled_at=ended, pauses=pauses)
 
 
 def reopen(clock: Clock, calendar: Calendar | None, at: datetime) -> Clock:
@@ -178,16 +196,8 @@ def reopen(clock: Clock, calendar: Calendar | None, at: datetime) -> Clock:
     if clock.state is not ClockState.MET or clock.met_at is None or clock.duration is None:
         return clock
     since = max(clock.met_at, clock.started_at)
-    halted = _with(clock, state=ClockState.PAUSED, met_at=None, pauses=(*clock.pauses, Pause(since=since)))
+    halted = changed(clock, state=ClockState.PAUSED, met_at=None, pauses=(*clock.pauses, Pause(since=since)))
     return resume(halted, calendar, at)
-
-
-def recompute(clock: Clock, calendar: Calendar | None, at: datetime) -> Clock:
-    """Work the due instant out anew, after the calendar was changed. What was over by `at` stays as it was."""
-    if clock.state not in {ClockState.RUNNING, ClockState.PAUSED}:
-        return clock
-    clock = _judged(clock, _utc(at))
-    return clock if clock.breached_at else _scheduled(clock, calendar)
 
 
 def tick(clock: Clock, now: datetime) -> tuple[Clock, tuple[ClockSignal, ...]]:
@@ -195,26 +205,31 @@ def tick(clock: Clock, now: datetime) -> tuple[Clock, tuple[ClockSignal, ...]]:
 
     A warning is told once, and never after the breach.
     """
-    at = _utc(now)
-    clock = _judged(clock, at)
+    at = utc(now)
+    clock = judged(clock, at)
     if clock.breached_at:
         if clock.detected_at:
             return clock, ()
-        return _with(clock, detected_at=at), (ClockSignal.BREACHED,)
+        return changed(clock, detected_at=at), (ClockSignal.BREACHED,)
     warnable = clock.state is ClockState.RUNNING and clock.warned_at is None
     if warnable and clock.warn_at and clock.warn_at <= at:
-        return _with(clock, warned_at=at), (ClockSignal.WARNED,)
+        return changed(clock, warned_at=at), (ClockSignal.WARNED,)
     return clock, ()
 
 
 def next_at(clock: Clock) -> datetime | None:
     """Return the first instant at which a tick has something to do; it may be past. None when never again."""
-    breach = clock.due_at + _INSTANT_AFTER
     if clock.breached_at:
-        return None if clock.detected_at else breach
+        return None if clock.detected_at else clock.due_at + _INSTANT_AFTER
     if clock.state is not ClockState.RUNNING:
         return None
-    return breach if clock.warned_at or not clock.warn_at else min(breach, clock.warn_at)
+    return first_tick(clock.due_at, None if clock.warned_at else clock.warn_at)
+
+
+def first_tick(due: datetime, warn: datetime | None) -> datetime:
+    """Return when a running clock is first to be looked at; `warn` is None where no warning is to come any more."""
+    breach = due + _INSTANT_AFTER
+    return breach if warn is None else min(breach, warn)
 
 
 def effective(clocks: Iterable[Clock]) -> Clock | None:
@@ -225,7 +240,7 @@ def effective(clocks: Iterable[Clock]) -> Clock | None:
 
 def spent(clock: Clock, calendar: Calendar | None, now: datetime) -> timedelta:
     """Return the time used by `now` without pauses: open time on a business-time basis, else elapsed time."""
-    end = clock.met_at or clock.cancelled_at or _utc(now)
+    end = clock.met_at or clock.cancelled_at or utc(now)
     at, used = clock.started_at, _NO_TIME
     for halt in clock.pauses:
         used += _passed(clock, calendar, at, min(halt.since, end))
@@ -233,41 +248,47 @@ def spent(clock: Clock, calendar: Calendar | None, now: datetime) -> timedelta:
     return used + _passed(clock, calendar, at, max(end, at))
 
 
-def _judged(clock: Clock, at: datetime) -> Clock:
+def judged(clock: Clock, at: datetime) -> Clock:
     """Stamp a breach, if the clock ran past its due instant by `at`; noticing it is a tick's."""
     if clock.state is ClockState.RUNNING and clock.breached_at is None and at > clock.due_at:
-        return _with(clock, breached_at=clock.due_at)
+        return changed(clock, breached_at=clock.due_at)
     return clock
 
 
-def _scheduled(clock: Clock, calendar: Calendar | None) -> Clock:
-    if calendar is not None and clock.calendar is not None and calendar.id != clock.calendar:
+def scheduled(clock: Clock, calendar: Calendar | None) -> Clock:
+    """Work out the due instant and the warning's, from the start on and through all pauses."""
+    due, warn = times(clock, calendar, clock.started_at)
+    return changed(clock, due_at=due, warn_at=warn)
+
+
+def times(clock: Clock, calendar: Calendar | None, started_at: datetime) -> tuple[datetime, datetime | None]:
+    """Return when such a clock is due and when it warns, had it been started at `started_at`."""
+    if calendar is not None and clock.calendar is not None and calendar.spec.id != clock.calendar:
         raise ValueError(f'the clock of {clock.metric} runs on calendar "{clock.calendar}", not on "{calendar.id}"')
-    due = clock.due_at if clock.duration is None else _due(clock, clock.duration, calendar)
+    due = clock.due_at if clock.duration is None else _due(clock, clock.duration, calendar, started_at)
     warn = None
     if clock.warn_lead is not None:
-        by_calendar = clock.warn_basis is Basis.BUSINESS_TIME
+        by_calendar = clock.warn_basis is _BUSINESS_TIME
         warn = _needed(clock, calendar).back(due, clock.warn_lead) if by_calendar else due - clock.warn_lead
-        warn = max(warn, clock.started_at)
-    return _with(clock, due_at=due, warn_at=warn)
+        warn = max(warn, started_at)
+    return due, warn
 
 
-def _due(clock: Clock, duration: timedelta, calendar: Calendar | None) -> datetime:
+def _due(clock: Clock, duration: timedelta, calendar: Calendar | None, started_at: datetime) -> datetime:
     """Count through the pauses: each one takes up what was left when it began."""
-    at, left = clock.started_at, duration
+    at, left = started_at, duration
     for halt in clock.pauses:
-        due = _after(clock, calendar, at, left)
-        if due < halt.since or halt.until is None:
-            return due
+        if halt.until is None:
+            break
         left -= min(left, _used(clock, calendar, at, halt.since))
         at = halt.until
     return _after(clock, calendar, at, left)
 
 
 def _after(clock: Clock, calendar: Calendar | None, at: datetime, left: timedelta) -> datetime:
-    if clock.basis is Basis.ELAPSED:
+    if clock.basis is _ELAPSED:
         return at + left
-    if clock.basis is Basis.BUSINESS_TIME:
+    if clock.basis is _BUSINESS_TIME:
         return _needed(clock, calendar).due(at, left)
     if clock.basis is Basis.BUSINESS_DAYS:
         return _needed(clock, calendar).due_days(at, left // _DAY)
@@ -296,11 +317,13 @@ def _needed(clock: Clock, calendar: Calendar | None) -> Calendar:
     return calendar
 
 
-def _utc(at: datetime) -> datetime:
+def utc(at: datetime) -> datetime:
+    """Return the same instant in UTC; a naive one is a ValueError."""
     if at.tzinfo is None:
         raise ValueError(f"{at!r} has no time zone; pass an aware datetime, best in UTC")
     return at.astimezone(UTC)
 
 
-def _with(clock: Clock, **changes: object) -> Clock:
+def changed(clock: Clock, **changes: object) -> Clock:
+    """Return the clock with other values."""
     return clock.model_copy(update=changes)

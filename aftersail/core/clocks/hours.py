@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 from opening_hours import (  # type: ignore[attr-defined]  # the stub leaves ParserError out
     OpeningHours,
@@ -44,6 +45,12 @@ _REFUSED = (
 )
 """What the syntax allows and a deadline cannot stand on."""
 
+_TIMES = re.compile(r"\d\d:\d\d\s*-\s*\d\d:\d\d")
+_ADDED = re.compile(r"(?<=:\d\d)\s*,\s*(?=[A-Z])")
+"""The comma that adds a rule to the one before, as in `Mo-Fr 09:00-17:00, Sa 10:00-12:00`."""
+_YEAR = re.compile(r"\b(?:19|2[01])\d\d\b")
+_ANY_YEAR = 2024
+
 
 class Hours:
     """The open spans of a calendar, year by year, on its wall clock."""
@@ -65,6 +72,10 @@ class Hours:
         for day in {*own_days, first.date() - _DAY}:
             spans.extend(self._exceptions.get(day, ()))
         return [(max(start, first), min(end, last)) for start, end in merged(spans) if start < last and end > first]
+
+    def weekly(self, first: date, last: date) -> list[Span]:
+        """List the open spans of the weekly hours from a date until another, as if no day had hours of its own."""
+        return merged(_open_spans(self._weekly, midnight(first), midnight(last)))
 
     def _days_off(self, year: int) -> Iterator[date]:
         for first, last in self._closed:
@@ -116,7 +127,60 @@ def _parse(calendar: str, field: str, text: str) -> OpeningHours:
         raise CalendarError(calendar, f'{field} "{text}": {"; ".join(hours.warnings)}', _EXAMPLE)
     if re.search(r"\bunknown\b", text):
         raise CalendarError(calendar, f'{field} "{text}": "unknown" is neither open nor closed', "write open or off")
+    if clash := _overlap(text):
+        where = f'{field} "{text}": {clash[0]} and {clash[1]} overlap'
+        raise CalendarError(calendar, where, "let one end before the other begins, or join them")
+    if cut := _cut_short(text, hours):
+        where = f'{field} "{text}": {cut} would end at midnight, since the rule of the next day takes its place'
+        raise CalendarError(calendar, where, 'put "," in place of ";" between the two rules')
     return hours
+
+
+def _cut_short(text: str, hours: OpeningHours) -> str | None:
+    """Find a night shift that the hours of the next day cut off, unless those are none: then somebody meant it."""
+    if ";" not in text:
+        return None
+    first, last = _looked_at(text)
+    whole = list(_open_spans(hours, first, last))
+    ends, opening_days = {end for _, end in whole}, {start.date() for start, _ in whole}
+    for piece, found, times in (each for rule in text.split(";") for each in _pieces(rule)):
+        one = f"{piece[: found.start()]}{times}"
+        for start, end in _spans_of(one, first, last):
+            night = midnight(end.date())
+            if start < night < end and night in ends and night.date() in opening_days:
+                return one.strip()
+    return None
+
+
+def _looked_at(text: str) -> Span:
+    named = _YEAR.search(text)
+    year = int(named[0]) if named else _ANY_YEAR
+    return midnight(date(year, 1, 1)), midnight(date(year + 1, 1, 1))
+
+
+def _overlap(text: str) -> tuple[str, str] | None:
+    """Find two hours of one rule that are open together: the parser joins them, and somebody meant something else."""
+    first, last = _looked_at(text)
+    for rule in text.split(";"):
+        alone = [f"{piece[: found.start()]}{times}" for piece, found, times in _pieces(rule)]
+        spans = sorted((span, one) for one in alone for span in _spans_of(one, first, last)) if len(alone) > 1 else []
+        for ((_, end), one), ((start, _), other) in pairwise(spans):
+            if start < end and one != other:
+                return one.strip(), other.strip()
+    return None
+
+
+def _pieces(rule: str) -> Iterator[tuple[str, re.Match[str], str]]:
+    for piece in _ADDED.split(rule):
+        times = list(_TIMES.finditer(piece))
+        yield from ((piece, times[0], found[0]) for found in times)
+
+
+def _spans_of(text: str, first: datetime, last: datetime) -> Iterator[Span]:
+    try:
+        yield from _open_spans(OpeningHours(text, auto_country=False, auto_timezone=False), first, last)
+    except ParserError:
+        return  # only a part of a longer rule: what it says with the rest was read already
 
 
 def _dated(calendar: str, day: date, text: str) -> list[Span]:
@@ -131,7 +195,9 @@ def _dated(calendar: str, day: date, text: str) -> list[Span]:
 def _range(calendar: str, entry: date | tuple[date, date]) -> tuple[date, date]:
     first, last = entry if isinstance(entry, tuple) else (entry, entry)
     if last < first:
-        raise CalendarError(calendar, f"closed from {first} to {last} ends before it begins", "swap the two dates")
+        raise CalendarError(
+            calendar, f"closed from {first} to {last} ends before it begins", "swap the two dates", field="closed"
+        )
     return first, last
 
 
@@ -140,7 +206,7 @@ def _check_country(calendar: str, rule: HolidayRule) -> None:
         holiday_names(rule, 2026)
     except NotImplementedError as error:
         fix = 'use ISO codes in capitals, such as country "GB" with subdivision "ENG"'
-        raise CalendarError(calendar, f"holidays: {error}", fix) from error
+        raise CalendarError(calendar, f"holidays: {error}", fix, field="holidays") from error
 
 
 def _open_spans(hours: OpeningHours, first: datetime, last: datetime) -> Iterator[Span]:

@@ -10,10 +10,15 @@ from aftersail.core.contract import Record
 
 
 class CalendarError(ValueError):
-    """A calendar that cannot be worked with. The message names the calendar, what is wrong and the fix."""
+    """A calendar that cannot be worked with. The message names the calendar, what is wrong and the fix.
 
-    def __init__(self, calendar: str, wrong: str, fix: str) -> None:
+    Attributes:
+        field: of `CalendarSpec`, where the fault lies.
+    """
+
+    def __init__(self, calendar: str, wrong: str, fix: str, *, field: str = "hours") -> None:
         self.calendar = calendar
+        self.field = field
         self.wrong = wrong
         self.fix = fix
         super().__init__(f'calendar "{calendar}": {wrong}; {fix}')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
 
@@ -45,11 +45,6 @@ class Table:
         if index < 0:
             return 0
         return self.before[index] + min(at, self.ends[index]) - self.starts[index]
-
-    def first_instant(self, opened: int) -> int:
-        """Return the first instant by which so much (more than nothing, at most `total`) was open."""
-        index = bisect_left(self.through, opened)
-        return self.ends[index] - (self.through[index] - opened)
 
     def last_instant(self, opened: int) -> int:
         """Return the last instant by which no more than this (less than `total`) was open."""

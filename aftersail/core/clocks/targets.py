@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from aftersail.core.contract import Record
+from aftersail.core.contract import Instant, Record
 
 _DAY = timedelta(days=1)
 
@@ -79,6 +79,8 @@ class Target(Record):
     """What an expiry sets off beyond being counted; the policy's word."""
     row: str = ""
     """The pack's row it came from."""
+    start_at: Instant | None = None
+    """The event it is counted from (UTC), where that is another one than the one that starts the other clocks."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

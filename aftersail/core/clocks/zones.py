@@ -42,7 +42,7 @@ def load_zone(calendar: str, name: str) -> ZoneInfo:
     except (KeyError, ValueError, OSError) as error:
         near = difflib.get_close_matches(name, available_timezones(), n=1)
         fix = f'did you mean "{near[0]}"?' if near else 'use an IANA name, such as "Europe/Berlin"'
-        raise CalendarError(calendar, f'there is no time zone "{name}"', fix) from error
+        raise CalendarError(calendar, f'there is no time zone "{name}"', fix, field="timezone") from error
 
 
 def opening(wall: datetime, zone: ZoneInfo) -> int:

@@ -7,6 +7,7 @@ from aftersail.core.contract.capabilities import (
     DeadlineSource,
     Idempotency,
     Inbound,
+    LabelCapability,
     LinkKind,
     PartialRefund,
     RefundCapability,
@@ -49,6 +50,7 @@ from aftersail.core.contract.errors import (
     Unavailable,
 )
 from aftersail.core.contract.events import (
+    AlarmRaised,
     ChannelNeedsAttention,
     ClockBreached,
     ClockWarned,
@@ -95,6 +97,7 @@ from aftersail.core.contract.plugin import (
 __all__ = [
     "CONTRACT_VERSION",
     "Account",
+    "AlarmRaised",
     "AlreadyDone",
     "Ambiguous",
     "Attachment",
@@ -128,6 +131,7 @@ __all__ = [
     "Instant",
     "Invalid",
     "Label",
+    "LabelCapability",
     "LabelRequest",
     "LinkKind",
     "MailRefs",

@@ -114,6 +114,12 @@ class RefundCapability(Record):
     idempotency: Idempotency = Idempotency.NONE
 
 
+class LabelCapability(Record):
+    """What protects a return label from being bought twice: `key`, or `none`; no hook looks a label up."""
+
+    idempotency: Idempotency = Idempotency.NONE
+
+
 class Capabilities(Record):
     """The static declaration of a connector; objects add their own `available_actions` and `respond_by`.
 
@@ -124,6 +130,7 @@ class Capabilities(Record):
     inbound: Inbound = Inbound.NONE
     reply: ReplyCapability = ReplyCapability()
     refund: RefundCapability = RefundCapability()
+    label: LabelCapability = LabelCapability()
     case_actions: tuple[str, ...] = ()
     deadline_source: DeadlineSource = DeadlineSource.NONE
     links: LinkKind = LinkKind.NONE
@@ -146,6 +153,7 @@ def contradictions(capabilities: Capabilities, operations: frozenset[str]) -> tu
         (refund.mode is RefundMode.VIA_CASE, "decide_case", "refund is 'via_case'"),
         (refund.idempotency is Idempotency.LOOKUP, "lookup_refund", "idempotency is 'lookup'"),
         (bool(capabilities.case_actions), "decide_case", "case_actions is not empty"),
+        (capabilities.label.idempotency is Idempotency.KEY, "buy_label", "label idempotency is 'key'"),
     )
     found = [
         f"{because}, but {hook} is not implemented"
@@ -156,4 +164,6 @@ def contradictions(capabilities: Capabilities, operations: frozenset[str]) -> tu
         found.append("issue_refund is implemented, but refund is 'none'")
     if "post_reply" in operations and reply.mode in {ReplyMode.NONE, ReplyMode.DEEPLINK}:
         found.append(f"post_reply is implemented, but reply is '{reply.mode}'")
+    if capabilities.label.idempotency not in {Idempotency.KEY, Idempotency.NONE}:
+        found.append(f"label idempotency is '{capabilities.label.idempotency}', but it can only be 'key' or 'none'")
     return tuple(found)

@@ -134,11 +134,19 @@ class Evidence(Record):
 
 
 class LabelRequest(Record):
-    """A return label to buy for one order."""
+    """A return label to buy for one order.
+
+    Attributes:
+        key: our idempotency key, fixed when the label was planned; the same key always carries the same body.
+        reference: the number of the return, for the label's reference field; buyer and warehouse know it.
+        line_ids: the order lines that come back, by their external id; empty for all of them.
+    """
 
     key: str = Field(min_length=1)
     order_id: str
     case_id: str | None = None
+    reference: str = ""
+    line_ids: tuple[str, ...] = ()
     carrier: str | None = None
     service: str | None = None
 

@@ -35,18 +35,20 @@ class TicketOpened(Event):
 
 
 class ClockWarned(Event):
-    """A clock comes near its due instant; told once per clock."""
+    """A clock comes near its due instant; told once per clock. `recipients` are who is to be told, never nobody."""
 
     metric: str
     due_at: Instant
+    recipients: tuple[str, ...] = ()
 
 
 class ClockBreached(Event):
-    """A clock ran out. `due_at` is the breach; `detected_at` only when it was noticed."""
+    """A clock ran out. `due_at` is the breach; `detected_at` only when it was noticed; `recipients` as of a warning."""
 
     metric: str
     due_at: Instant
     detected_at: Instant
+    recipients: tuple[str, ...] = ()
 
 
 class ReplySent(Event):
@@ -86,3 +88,18 @@ class ChannelNeedsAttention(Event):
 
     why: str
     mend: str
+
+
+class AlarmRaised(Event):
+    """A figure of the desk is abnormal; told once per episode. `channel` is empty: it is about the whole desk.
+
+    Attributes:
+        metric: which figure, such as `inquiries`.
+        subject: what it is about, such as a reason; `all` for everything.
+        recipients: who is to be told, agents and manager.
+    """
+
+    metric: str
+    subject: str
+    why: str
+    recipients: tuple[str, ...]

@@ -9,8 +9,10 @@ from aftersail.core.contract import CaseAction
 from aftersail.core.desk.answers import compose, route
 from aftersail.core.desk.clockwork import cancel_clocks, meet_clocks
 from aftersail.core.desk.judge import decide_case
-from aftersail.core.desk.services import Services
+from aftersail.core.desk.moves import move_ticket
+from aftersail.core.desk.services import Services, clock_pack
 from aftersail.core.desk.tickets import TicketError, TicketState, get_ticket, set_state
+from aftersail.core.desk.views import targets_in_force
 from aftersail.core.remedies.plan import plan_reply
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
@@ -50,13 +52,39 @@ def close_ticket(unit: Unit, number: int, actor: str) -> bool:
     """Close a ticket; False where it was closed before.
 
     Raises:
-        TicketError: there is no such ticket.
+        TicketError: there is no such ticket, or it cannot be closed as it stands.
     """
     if not set_state(unit, number, TicketState.CLOSED, actor):
         return False
     meet_clocks(unit, number, [Metric.RESOLUTION], unit.now)
     cancel_clocks(unit, number)
     return True
+
+
+def put_ticket(unit: Unit, services: Services, number: int, state: TicketState, actor: str) -> bool:
+    """Put a ticket into another state, with what that means for its clocks; False where it stands there already.
+
+    What waits for the buyer or a carrier pauses as the pack says. `resolved` stops the clock of the solution as met,
+    and a new message opens the ticket again. `spam` stops every clock without calling it met, and nothing that comes
+    in later wakes it.
+
+    Raises:
+        TicketError: there is no such ticket, no way leads there from where it stands, or it needs `ticket merge`.
+    """
+    ticket = get_ticket(unit.conn, number)
+    if state is TicketState.MERGED:
+        raise TicketError("a ticket is merged into another one: `aftersail ticket merge` names both")
+    if state is TicketState.CLOSED:
+        return close_ticket(unit, number, actor)
+    if state in {TicketState.RESOLVED, TicketState.SPAM}:
+        if not set_state(unit, number, state, actor):
+            return False
+        if state is TicketState.RESOLVED:
+            meet_clocks(unit, number, [Metric.RESOLUTION], unit.now)
+        cancel_clocks(unit, number)
+        return True
+    pack, targets = clock_pack(services, ticket, unit.now), targets_in_force(unit.conn, number)
+    return move_ticket(unit, number, state, actor, at=unit.now, targets=targets, pack=pack)
 
 
 def decide_open_case(

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
-from aftersail.core.contract import Authenticity, Money
+from aftersail.core.contract import Authenticity, Money, TrackingStatus
 from aftersail.core.desk.services import ChannelInfo
 from aftersail.core.policy import Facts, make_facts
 from aftersail.core.store import tables
 
 _SECONDS_A_DAY = 86400
+_ARRIVED = frozenset({TrackingStatus.DELIVERED.value})
+_SENT = frozenset(
+    {
+        TrackingStatus.IN_TRANSIT.value,
+        TrackingStatus.CUSTOMS.value,
+        TrackingStatus.OUT_FOR_DELIVERY.value,
+        TrackingStatus.AVAILABLE_FOR_PICKUP.value,
+        *_ARRIVED,
+    }
+)
+"""What a parcel is only once the carrier has it."""
 
 
 def gather(conn: sa.Connection, ticket: Any, channel: ChannelInfo, at: datetime) -> Facts:
@@ -24,9 +36,12 @@ def gather(conn: sa.Connection, ticket: Any, channel: ChannelInfo, at: datetime)
         "ticket.channel": channel.id,
         "ticket.connector": channel.kind,
         "ticket.escalation": bool(ticket.escalation),
+        "claim.severity": ticket.severity,
+        "ticket.graded": (ticket.graded or {}).get("tier"),
         "message.authentic": _authentic(conn, ticket.id),
         "order.known": ticket.orders_id is not None,
     }
+    found["claim.filed_at"] = ticket.filed_at
     case = _open_case(conn, ticket.id)
     found["claim.kind"] = case.kind if case else "message"
     if ticket.orders_id is not None:
@@ -74,7 +89,14 @@ def _order(order: Any, at: datetime) -> dict[str, object | None]:
         "order.delivered_at": order.delivered_at,
         "order.age_days": max(0, int((at - order.placed_at).total_seconds() // _SECONDS_A_DAY)),
         "order.lines": len(order.lines),
+        "order.skus": _skus(order.lines),
     }
+
+
+def _skus(lines: Sequence[Mapping[str, Any]]) -> tuple[str, ...] | None:
+    """The article numbers of an order; None where a line has none, since a list with gaps answers `in` wrongly."""
+    found = [line.get("sku") for line in lines]
+    return tuple(str(sku) for sku in found) if found and all(found) else None
 
 
 def _buyer(conn: sa.Connection, order: Any) -> dict[str, object | None]:
@@ -88,12 +110,38 @@ def _buyer(conn: sa.Connection, order: Any) -> dict[str, object | None]:
 
 def _parcel(conn: sa.Connection, order_id: int, at: datetime) -> dict[str, object | None]:
     table = tables.shipment
-    newest = sa.select(table).where(table.c.orders_id == order_id).order_by(table.c.id.desc()).limit(1)
-    row = conn.execute(newest).first()
-    if row is None:
+    rows = conn.execute(sa.select(table).where(table.c.orders_id == order_id).order_by(table.c.id)).all()
+    if not rows:
         return {}
-    days = int((at - row.moved_at).total_seconds() // _SECONDS_A_DAY) if row.moved_at else None
-    return {"parcel.status": row.status, "parcel.tracking_number": row.tracking_number, "parcel.days_since_event": days}
+    newest = rows[-1]
+    days = int((at - newest.moved_at).total_seconds() // _SECONDS_A_DAY) if newest.moved_at else None
+    arrived = [_first(row, _ARRIVED) or _moved(row) for row in rows]
+    sent = [_first(row, _SENT) for row in rows]
+    return {
+        "parcel.status": newest.status,
+        "parcel.tracking_number": newest.tracking_number,
+        "parcel.days_since_event": days,
+        "order.fulfilled_at": _last(sent),
+        "order.delivered_first_at": min((when for when in arrived if when), default=None),
+        "order.delivered_last_at": _last(arrived),
+    }
+
+
+def _moved(row: Any) -> datetime | None:
+    """When a parcel arrived that has no list of movements."""
+    return row.moved_at if row.status == TrackingStatus.DELIVERED and not row.events else None
+
+
+def _first(row: Any, wanted: frozenset[str]) -> datetime | None:
+    """The instant of the parcel's first movement of a kind."""
+    times = (datetime.fromisoformat(event["at"]) for event in row.events if event["status"] in wanted)
+    return min(times, default=None)
+
+
+def _last(times: Sequence[datetime | None]) -> datetime | None:
+    """The last of some instants; None while one of them has not come."""
+    known = [when for when in times if when is not None]
+    return max(known) if known and len(known) == len(times) else None
 
 
 def _claimed(case: Any | None, order: Any) -> Money | None:

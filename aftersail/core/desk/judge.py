@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from aftersail.core.contract import CaseAction, CaseDecision, Money, RefundLine, RefundRequest
 from aftersail.core.desk.answers import compose, route
+from aftersail.core.desk.assignment import ensure_owner
 from aftersail.core.desk.clockwork import start_clocks
+from aftersail.core.desk.effects import plan_effects, question
 from aftersail.core.desk.facts import gather
-from aftersail.core.desk.services import Services
+from aftersail.core.desk.services import Services, clock_pack, pack_of
 from aftersail.core.desk.templates import TemplateError, render
 from aftersail.core.desk.tickets import get_ticket, update_ticket
 from aftersail.core.policy import (
@@ -19,13 +20,14 @@ from aftersail.core.policy import (
     Decision,
     Flag,
     Pack,
-    PackNotFoundError,
     PlannedRefund,
     PlannedReply,
     Tag,
     decide,
+    plain_facts,
 )
 from aftersail.core.remedies.plan import AUTOMATION, plan_case_decision, plan_refund, plan_reply, remedy_key
+from aftersail.core.remedies.states import RemedyState
 from aftersail.core.remedies.tasks import close_answered, open_task
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
@@ -34,14 +36,6 @@ ACKNOWLEDGEMENT: Final = "acknowledge"
 """The template of a mere receipt, which stops no clock."""
 
 _DECIDE: Final = "decide"
-
-
-def pack_of(services: Services, filed_at: datetime) -> Pack:
-    """The pack that judges what was filed at an instant; what is older than the pack is judged by its first version."""
-    try:
-        return services.packs.in_force(services.pack_id, filed_at)
-    except PackNotFoundError:
-        return services.packs.get(services.pack_id, min(services.packs.versions(services.pack_id)))
 
 
 def judge(unit: Unit, services: Services, ticket_id: int, *, first: bool, act: bool = True) -> Decision:
@@ -55,22 +49,28 @@ def judge(unit: Unit, services: Services, ticket_id: int, *, first: bool, act: b
         act: False where the seller has dealt with it already: then nothing is planned.
     """
     ticket = get_ticket(unit.conn, ticket_id)
-    pack = pack_of(services, ticket.filed_at)
+    pack = pack_of(services, ticket)
     facts = gather(unit.conn, ticket, services.channels[ticket.channel], unit.now)
     decision = decide(pack, facts, unit.now)
+    pinned = f"{ticket.pack_id}@{ticket.pack_version}"
+    if ticket.pack_version is not None and pinned != f"{pack.id}@{pack.version}":
+        unit.record("pack_gone", ticket.channel, ticket_id, pinned=pinned, judged_by=f"{pack.id}@{pack.version}")
     row = {
         "ticket": ticket_id,
         "at": unit.now,
         "pack_id": decision.pack_id,
         "pack_version": decision.pack_version,
         "summary": decision.summary,
+        "facts": plain_facts(facts),
         "body": decision.model_dump(mode="json"),
     }
     unit.conn.execute(sa.insert(tables.decision), row)
     update_ticket(unit, ticket_id, tier=decision.tier, pack_id=decision.pack_id, pack_version=decision.pack_version)
     if first:
-        start_clocks(unit, ticket_id, decision.targets, pack, ticket.filed_at)
+        hours = clock_pack(services, ticket, unit.now)
+        start_clocks(unit, ticket_id, decision.targets, hours, ticket.filed_at)
     unit.record("decided", ticket.channel, ticket_id, why=decision.summary, tier=decision.tier)
+    ensure_owner(unit, services, ticket, pack, facts)
     if act:
         _plan(unit, services, get_ticket(unit.conn, ticket_id), pack, decision)
     return decision
@@ -79,7 +79,7 @@ def judge(unit: Unit, services: Services, ticket_id: int, *, first: bool, act: b
 def _plan(unit: Unit, services: Services, ticket: Any, pack: Pack, decision: Decision) -> None:
     """Plan the decision's actions. An answer that belongs to a refund leaves once the refund is settled."""
     refunds = {action.rule: action for action in decision.actions if isinstance(action, PlannedRefund)}
-    asked = [action.why for action in decision.actions if isinstance(action, AskPerson) and action.proposed is None]
+    asked = [question(action) for action in decision.actions if isinstance(action, AskPerson) and not action.proposed]
     close_answered(unit, ticket.id, _DECIDE, asked)
     keys = {rule: _plan_refund(unit, services, ticket, action, None) for rule, action in refunds.items()}
     for action in decision.actions:
@@ -91,9 +91,10 @@ def _plan(unit: Unit, services: Services, ticket: Any, pack: Pack, decision: Dec
             for reply in _replies_of(pack, action.proposed.rule):
                 _plan_reply(unit, services, ticket, pack, reply, action.proposed, key)
         elif isinstance(action, AskPerson):
-            open_task(unit, ticket.id, _DECIDE, action.why, link=_link(unit, ticket))
+            open_task(unit, ticket.id, _DECIDE, question(action), link=_link(unit, ticket))
         elif isinstance(action, Flag | Tag):
             unit.record("flagged", ticket.channel, ticket.id, rule=action.rule, flag=action.name)
+    plan_effects(unit, ticket, decision.actions, _link(unit, ticket))
 
 
 def _replies_of(pack: Pack, rule_id: str) -> tuple[PlannedReply, ...]:
@@ -115,12 +116,18 @@ def _link(unit: Unit, ticket: Any) -> str | None:
 def _plan_refund(unit: Unit, services: Services, ticket: Any, action: PlannedRefund, ask: str | None) -> str:
     """Plan the refund and return its key; with a question to a person it waits for approval."""
     order = unit.conn.execute(sa.select(tables.orders).where(tables.orders.c.id == ticket.orders_id)).one()
+    keys = [
+        remedy_key("refund", order.channel, order.external_id, each.id, action.rule) for each in _joined(unit, ticket)
+    ]
+    planned = _planned(unit, keys[1:])
+    if planned is not None:
+        return planned
     refund = RefundRequest(
-        key=remedy_key("refund", order.channel, order.external_id, ticket.id, action.rule),
+        key=keys[0],
         order_id=order.external_id,
         amount=action.amount,
         planned_at=unit.now,
-        lines=_lines(unit, ticket.id, order),
+        lines=named_lines(unit.conn, ticket.id, order),
         reason=ticket.reason,
         note=f"{action.rule}: {action.why}",
     )
@@ -137,11 +144,23 @@ def _plan_refund(unit: Unit, services: Services, ticket: Any, action: PlannedRef
     return refund.key
 
 
-def _lines(unit: Unit, ticket: int, order: Any) -> tuple[RefundLine, ...]:
+def _joined(unit: Unit, ticket: Any) -> list[Any]:
+    """The ticket, and those that were merged into it: what one of them has planned is planned."""
+    table = tables.ticket
+    merged = sa.select(table.c.id, table.c.token).where(table.c.merged_into == ticket.id).order_by(table.c.id)
+    return [ticket, *unit.conn.execute(merged)]
+
+
+def _planned(unit: Unit, keys: list[str]) -> str | None:
+    """The key among these of a remedy that was not taken back."""
+    table = tables.remedy
+    known = sa.select(table.c.key).where(table.c.key.in_(keys), table.c.state != RemedyState.CANCELLED)
+    return unit.conn.scalar(known.limit(1)) if keys else None
+
+
+def named_lines(conn: sa.Connection, ticket: int, order: Any) -> tuple[RefundLine, ...]:
     """The order lines a case names, without quantities to give back: the goods stay with the buyer."""
-    named = unit.conn.scalar(
-        sa.select(tables.cases.c.line_ids).where(tables.cases.c.ticket == ticket, tables.cases.c.open)
-    )
+    named = conn.scalar(sa.select(tables.cases.c.line_ids).where(tables.cases.c.ticket == ticket, tables.cases.c.open))
     known = {line["external_id"] for line in order.lines}
     return tuple(RefundLine(line_id=line_id, quantity=0) for line_id in named or () if line_id in known)
 
@@ -171,9 +190,17 @@ def _plan_reply(
         )
         return
     # The key stands in the mail's Message-ID, and whoever names that joins the ticket: so it must not be guessable.
-    key = remedy_key("reply", ticket.token, action.rule, action.template)
+    keys = [remedy_key("reply", each.token, action.rule, action.template) for each in _joined(unit, ticket)]
+    if _planned(unit, keys[1:]) is not None:
+        return
     reply = compose(
-        unit.conn, ticket, key=key, to=address, subject=rendered.subject, text=rendered.text, language=rendered.language
+        unit.conn,
+        ticket,
+        key=keys[0],
+        to=address,
+        subject=rendered.subject,
+        text=rendered.text,
+        language=rendered.language,
     )
     plan_reply(
         unit,

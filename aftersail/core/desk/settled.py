@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from aftersail.core.clocks import Metric
 from aftersail.core.contract import Reply
 from aftersail.core.desk.clockwork import RESPONSES, meet_clocks
+from aftersail.core.desk.moves import pause_clocks
 from aftersail.core.desk.tickets import TicketState, get_ticket, set_state
 from aftersail.core.remedies.plan import AUTOMATION
 from aftersail.core.remedies.states import RemedyKind
@@ -51,8 +52,9 @@ def _answered(unit: Unit, remedy: Any) -> None:
     if remedy.stops_clocks:
         meet_clocks(unit, remedy.ticket, RESPONSES, remedy.settled_at)
         actor = "aftersail" if remedy.approved_by == AUTOMATION else remedy.approved_by
-        if get_ticket(unit.conn, remedy.ticket).state != TicketState.CLOSED:
+        if get_ticket(unit.conn, remedy.ticket).state == TicketState.OPEN:
             set_state(unit, remedy.ticket, TicketState.WAITING, actor)
+            pause_clocks(unit, remedy.ticket, TicketState.WAITING, remedy.settled_at)
 
 
 def _refunded(unit: Unit, remedy: Any) -> None:

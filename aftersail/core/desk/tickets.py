@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -20,7 +20,35 @@ class TicketState(StrEnum):
     """The buyer waits for us."""
     WAITING = "waiting"
     """We have answered and wait for the buyer."""
+    NEED_INFO = "need_info"
+    """We have asked the buyer for something without which we cannot go on."""
+    WAITING_CARRIER = "waiting_carrier"
+    """A carrier looks for the parcel or brings it back."""
+    RESOLVED = "resolved"
+    """Solved, as far as we know; a new message opens it again."""
     CLOSED = "closed"
+    MERGED = "merged"
+    """Another ticket has taken its place."""
+    SPAM = "spam"
+    """No buyer's matter; what else comes into it wakes nobody."""
+
+
+OVER: Final = frozenset({TicketState.CLOSED, TicketState.MERGED, TicketState.SPAM})
+"""States in which nobody has anything to do, and which a new message about the same order does not join."""
+
+SETTLED: Final = frozenset({TicketState.RESOLVED, TicketState.CLOSED, TicketState.SPAM})
+"""States that say: what was written so far needs no answer any more."""
+
+_S = TicketState
+_LIVE: Final = frozenset({_S.OPEN, _S.WAITING, _S.NEED_INFO, _S.WAITING_CARRIER})
+TRANSITIONS: Final[dict[TicketState, frozenset[TicketState]]] = {
+    **{state: frozenset(TicketState) - {state} for state in _LIVE},
+    _S.RESOLVED: frozenset({_S.OPEN, _S.CLOSED, _S.MERGED}),
+    _S.CLOSED: frozenset({_S.OPEN, _S.MERGED}),
+    _S.SPAM: frozenset({_S.OPEN, _S.CLOSED}),
+    _S.MERGED: frozenset(),
+}
+"""To which states each one leads. Out of `merged` leads no way: its conversation goes on in another ticket."""
 
 
 class TicketError(Exception):
@@ -89,10 +117,22 @@ def update_ticket(unit: Unit, ticket: int, **values: Any) -> None:
 
 
 def set_state(unit: Unit, ticket: int, state: TicketState, actor: str) -> bool:
-    """Move a ticket to another state; tell whether it moved."""
+    """Move a ticket to another state; tell whether it moved.
+
+    Raises:
+        TicketError: no way leads there from where it stands (`TRANSITIONS`).
+    """
     row = get_ticket(unit.conn, ticket)
     if row.state == state:
         return False
+    ways = TRANSITIONS[TicketState(row.state)]
+    if state not in ways:
+        lead = (
+            f"from there it can become {', '.join(sorted(ways))}"
+            if ways
+            else f"it was merged into another, ticket {row.merged_into}"
+        )
+        raise TicketError(f"ticket {ticket} is {row.state} and cannot become {state}; {lead}")
     closed_at = unit.now if state is TicketState.CLOSED else None
     update_ticket(unit, ticket, state=state, closed_at=closed_at)
     unit.record("ticket_state", row.channel, ticket, actor=actor, before=row.state, after=state)

@@ -9,10 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from aftersail.core.contract import Direction, MessageKind
-from aftersail.core.desk.tickets import TicketState
+from aftersail.core.desk.tickets import SETTLED
 from aftersail.core.remedies.plan import AUTOMATION
 from aftersail.core.remedies.states import RemedyKind
 from aftersail.core.store import tables
+from aftersail.core.triage.courtesy import is_courtesy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class Heard:
         at: when it was sent or opened (UTC).
         stored_at: since when we can have read it.
         language: as the platform says; None where it does not.
-        waits: False for a case that is closed.
+        waits: False for a case that is closed, and for mere thanks after the ticket was.
     """
 
     at: datetime
@@ -56,7 +57,7 @@ class Turns:
     Attributes:
         heard: what the buyer has said, the oldest first.
         answers: what the seller has said, the oldest first; a mere receipt and an automatic reply are no answers.
-        closed_at: when a person last closed the ticket.
+        closed_at: when a person last called the ticket resolved, closed or spam.
     """
 
     heard: tuple[Heard, ...]
@@ -111,9 +112,11 @@ def case_identity(channel: str, external_id: str) -> str:
 
 def read_turns(conn: sa.Connection, ticket: int) -> Turns:
     """Read a ticket's conversation."""
-    heard = sorted((*_messages(conn, ticket), *_cases(conn, ticket)), key=lambda each: (each.at, each.identity))
+    closed_at = _closed_at(conn, ticket)
+    said = (*_messages(conn, ticket, closed_at), *_cases(conn, ticket))
+    heard = sorted(said, key=lambda each: (each.at, each.identity))
     answers = sorted(_answers(conn, ticket), key=lambda each: each.at)
-    return Turns(heard=tuple(heard), answers=tuple(answers), closed_at=_closed_at(conn, ticket))
+    return Turns(heard=tuple(heard), answers=tuple(answers), closed_at=closed_at)
 
 
 def _spoken(ticket: int, direction: Direction) -> sa.Select[Any]:
@@ -123,7 +126,7 @@ def _spoken(ticket: int, direction: Direction) -> sa.Select[Any]:
     )
 
 
-def _messages(conn: sa.Connection, ticket: int) -> list[Heard]:
+def _messages(conn: sa.Connection, ticket: int, closed_at: datetime | None) -> list[Heard]:
     return [
         Heard(
             at=row.sent_at,
@@ -133,6 +136,7 @@ def _messages(conn: sa.Connection, ticket: int) -> list[Heard]:
             text=row.text,
             reason_code=row.reason_code,
             language=row.language,
+            waits=closed_at is None or row.stored_at <= closed_at or not is_courtesy(row.text),
         )
         for row in conn.execute(_spoken(ticket, Direction.INBOUND))
     ]
@@ -173,4 +177,4 @@ def _answers(conn: sa.Connection, ticket: int) -> list[Answer]:
 def _closed_at(conn: sa.Connection, ticket: int) -> datetime | None:
     table = tables.event
     moves = sa.select(table.c.at, table.c.data).where(table.c.ticket == ticket, table.c.kind == "ticket_state")
-    return max((row.at for row in conn.execute(moves) if row.data["after"] == TicketState.CLOSED), default=None)
+    return max((row.at for row in conn.execute(moves) if row.data["after"] in SETTLED), default=None)

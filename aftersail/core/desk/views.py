@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from aftersail.core.clocks import Target
 from aftersail.core.contract import Money
-from aftersail.core.desk.tickets import TicketError, TicketState, get_ticket
+from aftersail.core.desk.tickets import OVER, TicketError, get_ticket
 from aftersail.core.policy import Decision
+from aftersail.core.remedies.returns import rma_rows
 from aftersail.core.remedies.states import RemedyKind
 from aftersail.core.store import tables
 
@@ -21,6 +22,8 @@ _ABOUT_TICKET: Final = {
     "decisions": (tables.decision, "id"),
     "remedies": (tables.remedy, "planned_at"),
     "tasks": (tables.task, "opened_at"),
+    "appeals": (tables.appeal, "id"),
+    "extensions": (tables.extension, "id"),
     "events": (tables.event, "id"),
 }
 
@@ -33,13 +36,16 @@ def inbox_rows(conn: sa.Connection, *, closed: bool, channel: str | None, limit:
     columns = (
         ticket.c.id,
         buyer,
-        *(ticket.c[name] for name in ("subject", "channel", "language", "reason", "tier", "state", "escalation")),
+        *(
+            ticket.c[name]
+            for name in ("subject", "channel", "language", "reason", "tier", "state", "escalation", "owner")
+        ),
         *(ticket.c[name] for name in ("due_at", "due_metric", "due_source", "opened_at", "filed_at")),
         tasks.label("tasks"),
     )
     query = sa.select(*columns).order_by(ticket.c.due_at.is_(None), ticket.c.due_at, ticket.c.id).limit(limit)
     if not closed:
-        query = query.where(ticket.c.state != TicketState.CLOSED)
+        query = query.where(ticket.c.state.not_in(OVER))
     if channel:
         query = query.where(ticket.c.channel == channel)
     return [dict(row._mapping) for row in conn.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name for it
@@ -64,6 +70,7 @@ def ticket_view(conn: sa.Connection, number: int) -> dict[str, Any]:
     for name, (table, order) in _ABOUT_TICKET.items():
         query = sa.select(table).where(table.c.ticket == number).order_by(table.c[order], *table.primary_key.columns)
         view[name] = _rows(conn, query)
+    view["returns"] = rma_rows(conn, tables.rma.c.ticket == number)
     view["order"], view["shipments"] = None, []
     if ticket.orders_id is not None:
         view["order"] = _rows(conn, sa.select(tables.orders).where(tables.orders.c.id == ticket.orders_id))[0]

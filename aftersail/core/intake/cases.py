@@ -10,7 +10,7 @@ from aftersail.core.clocks import Source, SourceKind
 from aftersail.core.contract import Case
 from aftersail.core.desk.clockwork import keep_case_deadline
 from aftersail.core.desk.services import Services
-from aftersail.core.desk.tickets import TicketState, get_ticket, open_ticket
+from aftersail.core.desk.tickets import OVER, get_ticket, open_ticket
 from aftersail.core.desk.turns import case_identity
 from aftersail.core.intake.consider import News, consider
 from aftersail.core.intake.fitting import fitted, storable
@@ -85,7 +85,7 @@ def _ticket(unit: Unit, channel: str, case: Case, order: Any | None) -> tuple[in
     ticket = find_ticket(unit.conn, keys[:1])
     if ticket is None and len(keys) > 1:
         joined = find_ticket(unit.conn, keys[1:])
-        if joined is not None and get_ticket(unit.conn, joined).state != TicketState.CLOSED:
+        if joined is not None and get_ticket(unit.conn, joined).state not in OVER:
             ticket = joined
     opened = ticket is None
     if ticket is None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from aftersail.core.clocks import Source, SourceKind
 from aftersail.core.contract import Message, TicketOpened
 from aftersail.core.desk.clockwork import refile_clocks, settle_turns, start_deadline
-from aftersail.core.desk.judge import judge, pack_of
-from aftersail.core.desk.services import Services
-from aftersail.core.desk.tickets import TicketState, get_ticket, set_state, update_ticket
+from aftersail.core.desk.judge import judge
+from aftersail.core.desk.moves import move_ticket
+from aftersail.core.desk.services import Services, clock_pack
+from aftersail.core.desk.tickets import SETTLED, TicketState, get_ticket, update_ticket
 from aftersail.core.desk.turns import Heard, Turns, read_turns
 from aftersail.core.desk.views import targets_in_force
 from aftersail.core.intake.text import own_words
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
 from aftersail.core.triage.language import UNKNOWN
+
+_PATIENT: Final = frozenset({TicketState.NEED_INFO, TicketState.WAITING_CARRIER})
 
 
 @dataclass(kw_only=True)
@@ -44,7 +47,9 @@ class News:
 
 
 def consider(unit: Unit, services: Services, ticket: int, news: News) -> None:
-    """Triage and judge a ticket with its news, keep its clocks, and say whose turn it is."""
+    """Triage and judge a ticket with its news, keep its clocks, and say whose turn it is; nothing wakes spam."""
+    if get_ticket(unit.conn, ticket).state == TicketState.SPAM:
+        return
     turns = read_turns(unit.conn, ticket)
     speaks = bool(news.heard or news.revised or news.cases)
     if not turns.heard:
@@ -52,7 +57,7 @@ def consider(unit: Unit, services: Services, ticket: int, news: News) -> None:
     elif speaks:
         _spoken(unit, services, ticket, news, turns)
     if speaks or news.moved:
-        _settle(unit, services, ticket, turns)
+        _settle(unit, services, ticket, turns, news)
     if speaks and turns.heard:
         _tell(unit, ticket)
 
@@ -67,12 +72,13 @@ def _spoken(unit: Unit, services: Services, ticket: int, news: News, turns: Turn
         refile_clocks(unit, ticket)
     spoken = news.heard | news.revised
     subject = spoken[begins.identity].subject if begins.identity in spoken else ""
-    update_ticket(unit, ticket, filed_at=begins.at, subject=subject or row.subject)
+    pinned = {} if begins.at == row.filed_at else {"pack_id": None, "pack_version": None}
+    update_ticket(unit, ticket, filed_at=begins.at, subject=subject or row.subject, **pinned)
     in_turn = not news.revised and fresh == list(turns.heard[len(turns.heard) - len(fresh) :])
     said = fresh if in_turn else turns.heard
     _understand(unit, services, row, said, blank=not in_turn or len(fresh) == len(turns.heard))
     waits = turns.since is not None or any(each.waits for each in fresh if each.identity in news.cases)
-    clocks_run = waits or row.state != TicketState.CLOSED
+    clocks_run = waits or row.state not in SETTLED
     judge(unit, services, ticket, first=first and clocks_run, act=waits)
     source = Source(kind=SourceKind.MARKETPLACE, name=services.channels[row.channel].kind)
     for message in spoken.values():
@@ -105,6 +111,8 @@ def _unspoken(unit: Unit, services: Services, ticket: int, news: News) -> None:
 def _understand(unit: Unit, services: Services, row: Any, said: Iterable[Heard], *, blank: bool) -> None:
     """The first who says why gives the reason, the first whose language is known gives the language.
 
+    The first message says how bad it is, and what is ever grave stays so.
+
     Args:
         unit: the transaction.
         services: triage, channels.
@@ -115,7 +123,7 @@ def _understand(unit: Unit, services: Services, row: Any, said: Iterable[Heard],
     order = sa.select(tables.orders.c.locale).where(tables.orders.c.id == row.orders_id)
     prior = unit.conn.scalar(order) or (row.language if row.language != UNKNOWN else None)
     language, reason, because = (UNKNOWN, "other", "") if blank else (row.language, row.reason, row.reason_because)
-    escalation = bool(row.escalation)
+    escalation, severity = bool(row.escalation), None if blank else row.severity
     for each in said:
         found = services.triage.assess(
             subject=each.subject,
@@ -128,16 +136,28 @@ def _understand(unit: Unit, services: Services, row: Any, said: Iterable[Heard],
         if reason == "other":
             reason, because = found.reason, found.because
         escalation = escalation or found.escalation
-    update_ticket(unit, row.id, language=language, reason=reason, reason_because=because, escalation=escalation)
+        if severity is None or found.severity == "high":
+            severity = found.severity
+    said_for_good = {name: value for name, value in (row.graded or {}).items() if name in {"language", "reason"}}
+    if "reason" in said_for_good:
+        because = row.reason_because
+    understood = {"language": language, "reason": reason, "reason_because": because, "escalation": escalation}
+    understood["severity"] = severity or "medium"
+    update_ticket(unit, row.id, **(understood | said_for_good))
 
 
-def _settle(unit: Unit, services: Services, ticket: int, turns: Turns) -> None:
+def _settle(unit: Unit, services: Services, ticket: int, turns: Turns, news: News) -> None:
     row = get_ticket(unit.conn, ticket)
-    settle_turns(unit, ticket, turns, targets_in_force(unit.conn, ticket), pack_of(services, row.filed_at))
-    if turns.since is not None:
-        set_state(unit, ticket, TicketState.OPEN, "buyer")
-    elif row.state != TicketState.CLOSED:
-        set_state(unit, ticket, TicketState.WAITING, "seller")
+    targets, pack = targets_in_force(unit.conn, ticket), clock_pack(services, row, unit.now)
+    settle_turns(unit, ticket, turns, targets, pack)
+    told = [each.at for each in turns.heard if each.identity in {*news.heard, *news.revised, *news.cases}]
+    asked = row.state in _PATIENT and not told  # only the buyer can say what is asked for
+    if turns.since is not None and not asked:
+        at = min(told, default=turns.since)
+        move_ticket(unit, ticket, TicketState.OPEN, "buyer", at=at, targets=targets, pack=pack)
+    elif row.state == TicketState.OPEN:
+        at = max((answer.at for answer in turns.answers), default=unit.now)
+        move_ticket(unit, ticket, TicketState.WAITING, "seller", at=at, targets=targets, pack=pack)
 
 
 def _tell(unit: Unit, ticket: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from aftersail.core.desk.facts import is_buyer
+from aftersail.core.desk.joining import join_all
 from aftersail.core.desk.judge import judge
 from aftersail.core.desk.services import Services
 from aftersail.core.desk.tickets import TicketState, get_ticket, update_ticket
@@ -37,14 +38,18 @@ def link_new_orders(unit: Unit, services: Services, channel: str, external_ids: 
         sa.select(table).where(table.c.channel == channel, table.c.external_id.in_(external_ids)).order_by(table.c.id)
     )
     for order in unit.conn.execute(wanted).all():
+        linked = []
         for ticket in _waiting_for(unit.conn, order):
+            own = get_ticket(unit.conn, ticket).buyer_key == order.buyer_key
             if not link_order(unit, ticket, order):
                 continue
+            linked += [ticket] if own else []
             row = get_ticket(unit.conn, ticket)
             if is_buyer(row.channel, row.buyer_email, order):
                 remember(unit.conn, [order_key(order.channel, order.external_id)], ticket)
             if row.state == TicketState.OPEN:
                 judge(unit, services, ticket, first=False)
+        join_all(unit, services, order, linked)
 
 
 def _waiting_for(conn: sa.Connection, order: Any) -> list[int]:

@@ -13,7 +13,7 @@ from aftersail.core.contract import Direction, Message, MessageKind, MessageStor
 from aftersail.core.contract.markup import html_to_text
 from aftersail.core.desk.facts import is_buyer
 from aftersail.core.desk.services import Services
-from aftersail.core.desk.tickets import TicketState, get_ticket, open_ticket, update_ticket
+from aftersail.core.desk.tickets import OVER, get_ticket, open_ticket, update_ticket
 from aftersail.core.desk.turns import message_identity
 from aftersail.core.intake.consider import News, consider
 from aftersail.core.intake.fitting import fitted, shortened, storable
@@ -170,7 +170,7 @@ def _by_order(conn: sa.Connection, arrival: Arrival, order: Any | None) -> int |
     """Join the open ticket about the same order, where the writer is surely the order's buyer."""
     for key in _order_keys(arrival, order):
         ticket = find_ticket(conn, [key])
-        if ticket is not None and get_ticket(conn, ticket).state != TicketState.CLOSED:
+        if ticket is not None and get_ticket(conn, ticket).state not in OVER:
             return ticket
     return None
 
@@ -215,10 +215,11 @@ def _insert(unit: Unit, arrival: Arrival, ticket: int) -> None:
 
 
 def _revise(unit: Unit, arrival: Arrival, news: dict[int, News]) -> None:
-    """Take a platform's change of a message."""
+    """Take a platform's change of a message. It was sent when it was sent first: an edit moves no clock and no pack."""
     message, table = arrival.message, tables.message
     where = (table.c.channel == arrival.channel, table.c.external_id == message.external_id)
-    changed = sa.update(table).where(*where).values(**_columns(message)).returning(table.c.ticket)
+    columns = {name: value for name, value in _columns(message).items() if name != "sent_at"}
+    changed = sa.update(table).where(*where).values(**columns).returning(table.c.ticket)
     ticket = int(unit.conn.execute(changed).scalar_one())
     unit.record("message_revised", arrival.channel, ticket, revision=message.revision)
     told = {"at": unit.now, "channel": arrival.channel, "ticket": ticket}

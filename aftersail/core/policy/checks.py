@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
 import minijinja
 from pydantic import ValidationError
 
-from aftersail.core.clocks import Basis
+from aftersail.core.clocks import Basis, SourceKind
 from aftersail.core.contract import Money
+from aftersail.core.policy.actions import Action
+from aftersail.core.policy.authority import AUTOMATION
 from aftersail.core.policy.compiled import Pack, target_of
 from aftersail.core.policy.document import Document, Path
-from aftersail.core.policy.facts import nearest
-from aftersail.core.policy.pack import TEMPLATE_VARIABLES, Action, ClockRow, PackFile, RuleRow, TargetRow, TemplateText
-from aftersail.core.policy.problems import Problem
-
-AUTOMATION: Final = "automation"
-"""The role under `authority` that aftersail itself acts in."""
+from aftersail.core.policy.expressions import Condition, facts_of
+from aftersail.core.policy.facts import CATALOGUE, DERIVED, FactType, nearest
+from aftersail.core.policy.lines import SECTIONS
+from aftersail.core.policy.pack import TEMPLATE_VARIABLES, ClockRow, PackFile, RuleRow, TargetRow, TemplateText
+from aftersail.core.policy.problems import Problem, meant
 
 MAX_OPTIONS: Final = 3
 """A reply offers at most so many numbered options: more of them put an upset buyer off."""
@@ -29,7 +30,9 @@ _OPTION = re.compile(r"^\s*(?:\d{1,2}[.)、]|[-*•])\s", re.MULTILINE)
 _ASKED = re.compile(r"\{%-?\s*(?:if|elif)\s+(?:not\s+)?([A-Za-z_]\w*)\s*-?%\}")
 
 
-def cross_check(document: Document, own: PackFile, merged: PackFile, parents: Sequence[Pack]) -> list[Problem]:
+def cross_check(
+    document: Document, own: PackFile, merged: PackFile, parents: Sequence[Pack], tiers: Sequence[Condition]
+) -> list[Problem]:
     """Find what does not fit together.
 
     Args:
@@ -37,10 +40,12 @@ def cross_check(document: Document, own: PackFile, merged: PackFile, parents: Se
         own: what the file itself says.
         merged: the same with its parents' rows.
         parents: the packs it extends.
+        tiers: the conditions of the file's own tiers.
     """
     return [
         *_parent_problems(document, own, parents),
         *_double_problems(document, own),
+        *_tier_problems(document, tiers),
         *_target_problems(document, own, merged),
         *_rule_problems(document, own, merged),
         *_template_problems(document, own, merged),
@@ -70,19 +75,44 @@ def optional_variables(source: str) -> frozenset[str]:
 
 
 def _parent_problems(document: Document, own: PackFile, parents: Sequence[Pack]) -> Iterable[Problem]:
+    calendars: dict[str, tuple[str, object]] = {}
     for at, parent in enumerate(parents):
-        if parent.currency != own.currency:
+        path: Path = ("extends", at)
+        if parent.currency != own.currency and _speaks_of_money(parent):
             message = f"{parent.id} counts in {parent.currency}, this pack in {own.currency}"
-            yield document.problem(("extends", at), message, f"write currency: {parent.currency}")
+            yield document.problem(path, message, f"write currency: {parent.currency}")
+        for name, row in parent.content.calendars.items():
+            first, known = calendars.setdefault(name, (parent.id, row))
+            if known != row:
+                message = f"{first} and {parent.id} mean two things by the calendar {name}"
+                yield document.problem(path, message, "one of the two packs must rename it")
+            if parent.content.kind is not SourceKind.OWN and own.calendars.get(name, row) != row:
+                message = f"the calendar {name} is {parent.id}'s, which counts by it"
+                yield document.problem(("calendars", name), message, "choose another name", at_key=True)
+
+
+def _speaks_of_money(pack: Pack) -> bool:
+    """Whether a condition of the pack compares an amount, which is meant in the pack's own currency."""
+    conditions = [tier.condition for tier in pack.tiers] + [rule.condition for rule in pack.rules]
+    conditions += [line.condition for line in pack.rights.exceptions]
+    return any(CATALOGUE[name].type is FactType.MONEY for condition in conditions for name in facts_of(condition))
 
 
 def _double_problems(document: Document, own: PackFile) -> Iterable[Problem]:
-    for section, ids in (("rules", [row.id for row in own.rules]), ("targets", [row.id for row in own.targets])):
+    for section in ("rules", "targets", *SECTIONS):
+        ids = [row.id for row in getattr(own, section)]
         counts = Counter(ids)
         for at, row_id in enumerate(ids):
             if counts[row_id] > 1 and ids.index(row_id) != at:
                 message = f"`{row_id}` is the id of another row too"
                 yield document.problem((section, at, "id"), message, f"write another id, such as {row_id}-{at + 1}")
+
+
+def _tier_problems(document: Document, tiers: Sequence[Condition]) -> Iterable[Problem]:
+    for at, condition in enumerate(tiers):
+        for name in sorted(facts_of(condition) & DERIVED):
+            message = f"{name} is worked out once the tier is known"
+            yield document.problem(("tiers", at, "when"), message, "ask for it in a rule")
 
 
 def _target_problems(document: Document, own: PackFile, merged: PackFile) -> Iterable[Problem]:
@@ -91,7 +121,7 @@ def _target_problems(document: Document, own: PackFile, merged: PackFile) -> Ite
         for tier in row.when.tier or ():
             if tier not in tiers:
                 yield document.problem(
-                    ("targets", at, "when", "tier"), f"no tier is called {tier}", _meant(tier, tiers, "tiers")
+                    ("targets", at, "when", "tier"), f"no tier is called {tier}", meant(tier, tiers, "tiers")
                 )
         for number, clock in enumerate(row.clocks):
             path: Path = ("targets", at, "clocks", number)
@@ -99,15 +129,17 @@ def _target_problems(document: Document, own: PackFile, merged: PackFile) -> Ite
                 fix = f"add calendar: {next(iter(merged.calendars), 'desk')}"
                 yield document.problem(path, f"{clock.basis} needs a calendar", fix)
             elif clock.calendar is not None and clock.calendar not in merged.calendars:
-                fix = _meant(clock.calendar, merged.calendars, "calendars")
+                fix = meant(clock.calendar, merged.calendars, "calendars")
                 yield document.problem((*path, "calendar"), f"no calendar is called {clock.calendar}", fix)
             else:
-                yield from _clock_problems(document, path, row, clock)
+                yield from _clock_problems(document, path, own, row, clock)
 
 
-def _clock_problems(document: Document, path: Path, row: TargetRow, clock: ClockRow) -> Iterable[Problem]:
+def _clock_problems(
+    document: Document, path: Path, own: PackFile, row: TargetRow, clock: ClockRow
+) -> Iterable[Problem]:
     try:
-        target_of(row, clock, "")
+        target_of(row, clock, own)
     except ValidationError as error:
         for detail in error.errors():
             wrong, _, fix = detail["msg"].removeprefix("Value error, ").partition("; ")
@@ -123,6 +155,7 @@ def _rule_problems(document: Document, own: PackFile, merged: PackFile) -> Itera
             yield document.problem(("rules", at, "then"), "the rule pays twice", "keep one refund")
         for number, action in enumerate(row.then):
             yield from _reply_problems(document, row, ("rules", at, "then", number), action, merged)
+            yield from _role_problems(document, ("rules", at, "then", number), action, merged)
 
 
 def _reply_problems(
@@ -133,11 +166,19 @@ def _reply_problems(
     name = action.reply.template
     place = (*path, "reply", "template")
     if name not in merged.templates:
-        fix = _meant(name, merged.templates, "templates")
+        fix = meant(name, merged.templates, "templates")
         yield document.problem(place, f"no template is called {name}", fix)
     elif not rule.refunds and "refund_amount" in _known_variables(merged.templates[name].values()):
         message = f"{name} names refund_amount, but this rule pays nothing"
         yield document.problem(place, message, "add a refund to the rule or choose another template")
+
+
+def _role_problems(document: Document, path: Path, action: Action, merged: PackFile) -> Iterable[Problem]:
+    """Whoever is to approve must have an authority; roles that are only told or given work need none."""
+    if action.approve is not None and action.approve.role not in merged.authority:
+        fix = meant(action.approve.role, merged.authority, "roles under authority")
+        message = f"nothing says how much the role {action.approve.role} may approve"
+        yield document.problem((*path, "approve", "role"), message, fix)
 
 
 def _known_variables(texts: Iterable[TemplateText]) -> set[str]:
@@ -212,10 +253,3 @@ def _money_problems(document: Document, own: PackFile, merged: PackFile) -> Iter
 def _rate_problems(document: Document, path: Path, money: Money, merged: PackFile) -> Iterable[Problem]:
     if merged.converted(money, merged.currency) is None:
         yield document.problem(path, f"there is no rate for {money.currency}", "add it under rates: values:")
-
-
-def _meant(word: str, words: Collection[str], plural: str) -> str:
-    guess = nearest(word, tuple(words))
-    if guess:
-        return f"did you mean {guess}?"
-    return f"there are {', '.join(sorted(words))}" if words else f"this pack has no {plural}"

@@ -2,78 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from aftersail.core.clocks import Source, Target
 from aftersail.core.contract import Money
-from aftersail.core.policy.compiled import Pack, TargetLine
-from aftersail.core.policy.decision import (
-    AskPerson,
-    Decision,
-    Flag,
-    PlannedAction,
-    PlannedRefund,
-    PlannedReply,
-    RowTrace,
-    Tag,
-    Trace,
-)
+from aftersail.core.policy.compiled import Pack
+from aftersail.core.policy.decision import Decision, RowTrace, Trace
 from aftersail.core.policy.engines import EngineValue
+from aftersail.core.policy.entitle import Entitled, entitle
+from aftersail.core.policy.entitlement import Entitlement
 from aftersail.core.policy.expressions import ClauseResult, Outcome, View
 from aftersail.core.policy.facts import Facts, show
+from aftersail.core.policy.matching import Matcher
+from aftersail.core.policy.planned import (
+    AskPerson,
+    PlannedAction,
+    PlannedOffer,
+    PlannedRefund,
+)
 from aftersail.core.policy.planner import Planner
 
-_TARGET_FACTS: Final = {
-    "channel": "ticket.channel",
-    "connector": "ticket.connector",
-    "reason": "ticket.reason",
-    "language": "ticket.language",
-    "country": "order.country",
-}
+_SETTLING: Final = (PlannedRefund, PlannedOffer, AskPerson)
+"""What settles a matter, or leaves it to a person already."""
 
 
-def decide(pack: Pack, facts: Facts, at: datetime) -> Decision:
+def decide(pack: Pack, facts: Facts, at: datetime, *, traced: bool = True) -> Decision:
     """Apply a pack to what is known of a ticket.
 
     Args:
         pack: the version in force when the request was filed.
         facts: what is known; what is absent makes a person decide, it never counts as false.
         at: the instant the decision is for, kept in the trace; conditions do not see it.
+        traced: False leaves the rows out of the trace, for whoever decides by the thousand and shows none of them.
 
     Returns:
         Tier, targets and planned actions with their trace. Nothing has been done yet.
     """
-    view, conversions = _view(pack, facts)
-    tier, tier_rows, tier_asks = _grade(pack, view)
-    targets, target_rows = _targets(pack, facts, tier)
-    planner = Planner(pack, facts, view)
-    planner.run(pack.rules)
-    actions = (*tier_asks, *planner.actions)
+    facts, unsaid = _with_risk(pack, facts)
+    view, conversions = _view(pack, facts, unsaid)
+    tier, tier_rows, tier_asks = _grade(pack, view, facts.text("ticket.graded"))
+    matcher = Matcher(pack.content, facts, tier)
+    targets, target_rows = _targets(pack, matcher)
+    entitled = entitle(pack, facts, at, view=view, matcher=matcher)
+    facts, view = _with_window(facts, view, entitled)
+    planner = Planner(pack, facts, view, traced=traced)
+    planner.run(pack.rule_groups)
+    actions = (*tier_asks, *planner.actions, *_window_asks(entitled.entitlement, planner.actions))
     return Decision(
         pack_id=pack.id,
         pack_version=pack.version,
         pack_hash=pack.hash,
         at=at,
         tier=tier,
-        targets=targets,
+        targets=_joined(targets, entitled.targets),
         actions=actions,
         summary=_summary(tier, actions),
+        entitlement=entitled.entitlement,
         trace=Trace(
             parents=pack.parents,
-            facts={name: show(value) for name, value in facts.items()},
+            facts={
+                name: show(value) if isinstance(value, Money) else view.shown[name] for name, value in facts.items()
+            },
             missing=dict(view.missing),
-            rows=(*tier_rows, *target_rows, *planner.rows),
-            money=(*conversions, *planner.steps),
+            rows=(*tier_rows, *target_rows, *entitled.rows(), *planner.rows) if traced else (),
+            money=(*conversions, *entitled.money, *planner.steps),
         ),
     )
 
 
-def _view(pack: Pack, facts: Facts) -> tuple[View, list[str]]:
+def _with_risk(pack: Pack, facts: Facts) -> tuple[Facts, dict[str, str]]:
+    """Work out whether the buyer is a high risk, as the pack counts it, or why nobody can tell."""
+    rule, orders, rate = pack.content.high_risk, facts.get("buyer.orders"), facts.get("buyer.refund_rate_percent")
+    if rule is None or "buyer.high_risk" in facts or not isinstance(orders, int):
+        return facts, {}
+    if orders < rule.minimum_orders:
+        if rule.below_sample == "no":
+            return facts.having({"buyer.high_risk": False}), {}
+        why = f"buyer.orders is {orders}, fewer than the {rule.minimum_orders} that tell anything"
+        return facts, {"buyer.high_risk": why}
+    if not isinstance(rate, int):
+        return facts, {}
+    return facts.having({"buyer.high_risk": rate > rule.refund_rate_over}), {}
+
+
+def _with_window(facts: Facts, view: View, entitled: Entitled) -> tuple[Facts, View]:
+    known, missing = entitled.facts or {}, entitled.missing or {}
+    if not known and not missing:
+        return facts, view
+    shown = {name: show(value) for name, value in known.items()}
+    return facts.having(known), view.having({name: _plain(value) for name, value in known.items()}, shown, missing)
+
+
+def _window_asks(entitlement: Entitlement | None, planned: Sequence[PlannedAction]) -> list[AskPerson]:
+    """Where nobody can tell whether the claim was in time, and no rule has settled the matter, a person decides."""
+    window = entitlement.window if entitlement else None
+    if window is None or window.open is not None or any(isinstance(action, _SETTLING) for action in planned):
+        return []
+    return [AskPerson(rule="window", why=f"cannot tell whether this was asked for in time: {window.why}")]
+
+
+def _joined(targets: tuple[Target, ...], refunds: tuple[Target, ...]) -> tuple[Target, ...]:
+    """Add the promised refunds; a row of targets that promises the same from the same source stays beside them."""
+    known = set(targets)
+    return (*targets, *(target for target in refunds if target not in known))
+
+
+def _view(pack: Pack, facts: Facts, unsaid: Mapping[str, str]) -> tuple[View, list[str]]:
     values: dict[str, EngineValue] = {}
     shown: dict[str, str] = {}
-    missing: dict[str, str] = {}
+    missing = dict(unsaid)
     steps: list[str] = []
     for name, value in facts.items():
         shown[name] = show(value)
@@ -89,13 +128,20 @@ def _view(pack: Pack, facts: Facts) -> tuple[View, list[str]]:
             # so that the comparison is exact.
             values[name] = float(converted.amount)
         else:
-            values[name] = list(value) if isinstance(value, tuple) else value
+            values[name] = _plain(value)
     return View(pack.engine, values, shown, missing), steps
 
 
-def _grade(pack: Pack, view: View) -> tuple[str | None, list[RowTrace], list[AskPerson]]:
+def _plain(value: str | bool | int | datetime | tuple[str, ...]) -> EngineValue:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _grade(pack: Pack, view: View, graded: str | None) -> tuple[str | None, list[RowTrace], list[AskPerson]]:
+    """Find the tier: the one an agent has set, else by the pack's table."""
     rows: list[RowTrace] = []
     asks: list[AskPerson] = []
+    if graded is not None and graded in {tier.name for tier in pack.tiers}:
+        return graded, [RowTrace(section="tier", row=graded, where="set by an agent", outcome=Outcome.HOLDS)], asks
     for tier in pack.tiers:
         finding = view.judge(tier.condition)
         rows.append(
@@ -113,12 +159,14 @@ def _because(clauses: Iterable[ClauseResult]) -> str:
     return "; ".join(dict.fromkeys(clause.because for clause in clauses if clause.because))
 
 
-def _targets(pack: Pack, facts: Facts, tier: str | None) -> tuple[tuple[Target, ...], list[RowTrace]]:
+def _targets(pack: Pack, matcher: Matcher) -> tuple[tuple[Target, ...], list[RowTrace]]:
     """Choose, per metric and source, the promise of the most specific row that matches; the first of equals."""
     rows: list[RowTrace] = []
     chosen: dict[tuple[str, Source], Target] = {}
-    for line in sorted(pack.targets, key=lambda line: -len(line.row.when.keys())):
-        outcome, clauses = _matches(line, facts, tier)
+    for line in pack.targets:
+        outcome, clauses = matcher.all_of(line.origin.keys)
+        if outcome is Outcome.HOLDS:
+            outcome, clauses = matcher.all_of(line.keys)
         notes: list[str] = []
         if outcome is Outcome.HOLDS:
             for target in line.targets:
@@ -131,47 +179,13 @@ def _targets(pack: Pack, facts: Facts, tier: str | None) -> tuple[tuple[Target, 
                 row=line.row.id,
                 where=line.where,
                 outcome=outcome,
-                clauses=tuple(clauses),
+                clauses=clauses,
                 notes=tuple(notes),
             )
         )
     return tuple(chosen.values()), rows
 
 
-def _matches(line: TargetLine, facts: Facts, tier: str | None) -> tuple[Outcome, list[ClauseResult]]:
-    results = [_match(key, wanted, facts, tier) for key, wanted in line.row.when.keys().items()]
-    for outcome in (Outcome.FAILS, Outcome.UNKNOWN):
-        found = [result for result in results if result.outcome is outcome]
-        if found:
-            return outcome, found
-    return Outcome.HOLDS, results
-
-
-def _match(key: str, wanted: Sequence[str], facts: Facts, tier: str | None) -> ClauseResult:
-    name = _TARGET_FACTS.get(key, key)
-    known = tier if key == "tier" else facts.text(name)
-    text = f"{name} is {' or '.join(wanted)}"
-    if known is None and key != "tier":
-        return ClauseResult(text=text, outcome=Outcome.UNKNOWN, because=f"fact {name} is missing")
-    fits = known in wanted or (key == "language" and str(known).partition("-")[0] in wanted)
-    outcome = Outcome.HOLDS if fits else Outcome.FAILS
-    return ClauseResult(text=text, outcome=outcome, values={name: known or "none"})
-
-
 def _summary(tier: str | None, actions: Sequence[PlannedAction]) -> str:
-    said = [f"tier {tier}" if tier else "no tier"]
-    for action in actions:
-        match action:
-            case PlannedRefund():
-                said.append(f"refund {action.amount} (rule {action.rule})")
-            case PlannedReply():
-                said.append(f"reply {action.template} (rule {action.rule})")
-            case AskPerson():
-                said.append(f"a person decides, because {action.why} (rule {action.rule})")
-            case Flag():
-                said.append(f"flag {action.name} (rule {action.rule})")
-            case Tag():
-                said.append(f"tag {action.name} (rule {action.rule})")
-    if not actions:
-        said.append("no rule matches, the ticket waits in the inbox")
-    return "; ".join(said)
+    said = [f"tier {tier}" if tier else "no tier", *(f"{action.brief} (rule {action.rule})" for action in actions)]
+    return "; ".join(said if actions else [*said, "no rule matches, the ticket waits in the inbox"])

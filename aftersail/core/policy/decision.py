@@ -2,90 +2,41 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Annotated, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import Field
 
 from aftersail.core.clocks import Target
-from aftersail.core.contract import Instant, Money, Record
+from aftersail.core.contract import Instant, Record
+from aftersail.core.policy.entitlement import Entitlement
 from aftersail.core.policy.expressions import ClauseResult, Outcome
+from aftersail.core.policy.planned import AskPerson, PlannedAction, PlannedRefund, PlannedReply
 
 
-class PlannedRefund(Record):
-    """Money the pack wants to give back without asking anybody.
-
-    Attributes:
-        rule: the rule that says so.
-        amount: in the currency of the claim.
-        percent: the share of the claim; None where the rule names a fixed amount.
-        why: the arithmetic, for a person.
-    """
-
-    kind: Literal["refund"] = "refund"
-    rule: str
-    amount: Money
-    percent: Decimal | None = None
-    why: str
-
-
-class PlannedReply(Record):
-    """An answer the pack wants to send without asking anybody."""
-
-    kind: Literal["reply"] = "reply"
-    rule: str
-    template: str
-
-
-class AskPerson(Record):
-    """What a person has to decide.
+@dataclass(frozen=True, slots=True)
+class RowTrace:
+    """One row of the pack as it came out. No `Record`, since a decision makes hundreds of them.
 
     Attributes:
-        rule: the rule, or the rules with commas between, that led here; `tier ...` for a row of the grading table.
-        proposed: the refund that would have been planned, capped at what is left; a person may approve it.
-    """
-
-    kind: Literal["ask_person"] = "ask_person"
-    rule: str
-    why: str
-    proposed: PlannedRefund | None = None
-
-
-class Flag(Record):
-    """A mark for people to see, such as `high-risk`."""
-
-    kind: Literal["flag"] = "flag"
-    rule: str
-    name: str
-
-
-class Tag(Record):
-    """A label on the ticket."""
-
-    kind: Literal["tag"] = "tag"
-    rule: str
-    name: str
-
-
-PlannedAction: TypeAlias = Annotated[PlannedRefund | PlannedReply | AskPerson | Flag | Tag, Field(discriminator="kind")]
-
-
-class RowTrace(Record):
-    """One row of the pack as it came out.
-
-    Attributes:
-        section: `tier`, `target` or `rule`.
+        section: the part of the pack it stands in.
         where: file and line.
         clauses: the clauses that decided it.
-        notes: what became of its actions where that is not plain.
+        notes: what became of it where that is not plain.
+        pack: the pack it stands in, as `id@version`, where that is not plain.
+        source: where it was read and when, for a row of a law or a marketplace.
     """
 
-    section: Literal["tier", "target", "rule"]
+    section: Literal[
+        "tier", "target", "rule", "window", "exception", "liability", "cost", "refund_due", "route", "remedy"
+    ]
     row: str
     where: str
     outcome: Outcome
     clauses: tuple[ClauseResult, ...] = ()
     notes: tuple[str, ...] = ()
+    pack: str = ""
+    source: str = ""
 
 
 class Trace(Record):
@@ -116,6 +67,8 @@ class Decision(Record):
         tier: None where no row of the grading table holds.
         targets: the promises that now run, of every source.
         summary: one line of why.
+        entitlement: what law, marketplace and the seller's offer add up to; None where nothing is claimed, or the pack
+            has no rows about that.
     """
 
     pack_id: str
@@ -126,6 +79,7 @@ class Decision(Record):
     targets: tuple[Target, ...]
     actions: tuple[PlannedAction, ...]
     summary: str
+    entitlement: Entitlement | None = None
     trace: Trace
 
     @property

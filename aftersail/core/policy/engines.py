@@ -25,6 +25,9 @@ class Engine(Protocol):
 
     name: str
 
+    def __hash__(self) -> int:
+        """An engine is itself and no other."""
+
     def compile(self, text: str) -> object:
         """Compile one clause.
 

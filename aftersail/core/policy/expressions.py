@@ -134,52 +134,57 @@ class View:
         self._bound = engine.bind(values)
         self._answers: dict[str, Finding] = {}
 
+    def having(self, values: Mapping[str, EngineValue], shown: Mapping[str, str], missing: Mapping[str, str]) -> View:
+        """Return a view that knows more; what was answered without that stays answered."""
+        more = View(self._engine, {**self._values, **values}, {**self.shown, **shown}, {**self.missing, **missing})
+        more._answers = dict(self._answers)
+        return more
+
     def judge(self, condition: Condition) -> Finding:
         """Find out whether a condition holds, and which clauses decided it."""
-        match condition:
-            case Ask():
-                known = self._answers.get(condition.text)
-                if known is None:
-                    known = self._answers[condition.text] = self._ask(condition)
-                return known
-            case Not():
-                return _opposite(self.judge(condition.part))
-            case AllOf():
-                return self._join(condition.parts, decisive=Outcome.FAILS, otherwise=Outcome.HOLDS)
-            case AnyOf():
-                return self._join(condition.parts, decisive=Outcome.HOLDS, otherwise=Outcome.FAILS)
-            case _:
-                return Finding(outcome=Outcome.HOLDS)
+        if isinstance(condition, Ask):
+            known = self._answers.get(condition.text)
+            return self._ask(condition) if known is None else known
+        if isinstance(condition, AllOf):
+            return self._join(condition.parts, Outcome.FAILS, Outcome.HOLDS)
+        if isinstance(condition, AnyOf):
+            return self._join(condition.parts, Outcome.HOLDS, Outcome.FAILS)
+        if isinstance(condition, Not):
+            return _opposite(self.judge(condition.part))
+        return _ALWAYS_HOLDS
 
-    def _join(self, parts: Sequence[Condition], *, decisive: Outcome, otherwise: Outcome) -> Finding:
-        seen: list[ClauseResult] = []
-        unclear: list[ClauseResult] = []
+    def _join(self, parts: Sequence[Condition], decisive: Outcome, otherwise: Outcome) -> Finding:
+        """Judge part by part; asking for known answers right here saves most of a decision's calls."""
+        answers = self._answers
+        open_: list[Finding] = []
+        seen: list[Finding] = []
         for part in parts:
-            finding = self.judge(part)
+            finding = answers.get(part.text) if isinstance(part, Ask) else None
+            if finding is None:
+                finding = self.judge(part)
             if finding.outcome is decisive:
                 return finding
-            (unclear if finding.outcome is Outcome.UNKNOWN else seen).extend(finding.clauses)
-        if unclear:
-            return Finding(outcome=Outcome.UNKNOWN, clauses=tuple(unclear))
-        return Finding(outcome=otherwise, clauses=tuple(seen))
+            (open_ if finding.outcome is Outcome.UNKNOWN else seen).append(finding)
+        clauses = tuple(clause for finding in open_ or seen for clause in finding.clauses)
+        return Finding(Outcome.UNKNOWN if open_ else otherwise, clauses)
 
     def _ask(self, clause: Ask) -> Finding:
         absent = [name for name in clause.facts if name not in self._values]
         values = {name: self.shown[name] for name in clause.facts if name in self.shown}
-        if absent:
-            because = "; ".join(self.missing.get(name, f"fact {name} is missing") for name in absent)
-            return _finding(clause.text, Outcome.UNKNOWN, values, because)
-        try:
-            holds = self._engine.evaluate(clause.program, self._bound)
-        except EngineError as error:
-            return _finding(clause.text, Outcome.UNKNOWN, values, f"the condition failed: {error}")
-        return _finding(clause.text, Outcome.HOLDS if holds else Outcome.FAILS, values)
+        because = "; ".join(self.missing.get(name, f"fact {name} is missing") for name in absent)
+        outcome = Outcome.UNKNOWN
+        if not absent:
+            try:
+                holds = self._engine.evaluate(clause.program, self._bound)
+                outcome = Outcome.HOLDS if holds else Outcome.FAILS
+            except EngineError as error:
+                because = f"the condition failed: {error}"
+        found = Finding(outcome, (ClauseResult(clause.text, outcome, values, because),))
+        self._answers[clause.text] = found
+        return found
 
 
-def _finding(text: str, outcome: Outcome, values: dict[str, str], because: str = "") -> Finding:
-    return Finding(outcome, (ClauseResult(text, outcome, values, because),))
-
-
+_ALWAYS_HOLDS: Final = Finding(Outcome.HOLDS)
 _FLIPPED = {Outcome.HOLDS: Outcome.FAILS, Outcome.FAILS: Outcome.HOLDS, Outcome.UNKNOWN: Outcome.UNKNOWN}
 
 

@@ -21,7 +21,7 @@ class PackLibrary:
     """The packs of some folders.
 
     Args:
-        folders: where the pack files are (`*.yaml`, `*.yml`), not looked into deeper.
+        folders: where the pack files are (`*.yaml`, `*.yml`), in folders of their own or not; a single file is one too.
         engine: compiles the conditions; None for the one that is installed.
 
     Raises:
@@ -84,6 +84,28 @@ class PackLibrary:
             versions = ", ".join(str(known) for known in self.versions(pack_id))
             raise PackNotFoundError(f"pack {pack_id} has no version {version}; it has {versions}")
         return self._pack(draft, max(at or draft.content.effective_from, draft.content.effective_from), ())
+
+    def draft(self, pack_id: str, version: int) -> Draft:
+        """Return what the file of one version says, before its parents are merged in.
+
+        Raises:
+            PackNotFoundError: there is no such pack or version.
+        """
+        self.get(pack_id, version)
+        return self._drafts[pack_id][version]
+
+    def build(self, draft: Draft) -> Pack:
+        """Build a pack that is none of these, such as a seller's draft, upon the packs that are.
+
+        Raises:
+            PackError: what it extends is not here, or does not fit.
+        """
+        at, chain = draft.content.effective_from, (draft.content.id,)
+        return build_pack(draft, [self._parent(draft, number, at, chain) for number in range(_parents(draft))])
+
+    def replace(self, other: PackLibrary) -> None:
+        """Become another library in place, so that whoever holds this one goes on with the packs of that one."""
+        vars(self).update(vars(other))
 
     def _read(self, path: Path, engine: Engine | None) -> Iterable[Problem]:
         try:
@@ -163,25 +185,31 @@ def _parents(draft: Draft) -> int:
     return len(draft.content.extends)
 
 
-def check(path: Path, *, engine: Engine | None = None) -> list[Problem]:
+def check(path: Path, *, among: Iterable[Path] = (), engine: Engine | None = None) -> list[Problem]:
     """Find everything that is wrong with a pack file, or with all packs of a folder.
 
     A file is checked together with the packs beside it, since it may extend them; only its own problems are told.
+
+    Args:
+        path: a pack file or a folder of them.
+        among: folders of more packs that may be extended, such as the shipped ones.
+        engine: compiles the conditions; None for the one that is installed.
     """
     if path.is_dir():
-        return _library_problems([path], engine)
+        return _library_problems([path, *among], engine)
     try:
         draft = read_draft(read_file(path), str(path), engine=engine)
+        places = [path, *pack_files(path.parent, deep=False), *among]
     except PackError as error:
         return list(error.problems)
-    found = [problem for problem in _library_problems([path.parent], engine) if problem.file == str(path)]
-    return found or _unbuilt(draft, path, engine)
+    found = [problem for problem in _library_problems(places, engine) if problem.file == str(path)]
+    return found or _unbuilt(draft, places, engine)
 
 
-def _unbuilt(draft: Draft, path: Path, engine: Engine | None) -> list[Problem]:
-    """Check a file whose neighbours are broken, or whose suffix hides it from the library."""
+def _unbuilt(draft: Draft, places: list[Path], engine: Engine | None) -> list[Problem]:
+    """Check a file that is right itself, while its neighbours may be broken."""
     if draft.content.extends:
-        broken = _library_problems([path.parent], engine)
+        broken = _library_problems(places, engine)
         return [draft.document.problem(("extends",), "a pack beside it is broken", str(broken[0]))] if broken else []
     try:
         build_pack(draft, ())
@@ -190,9 +218,9 @@ def _unbuilt(draft: Draft, path: Path, engine: Engine | None) -> list[Problem]:
     return []
 
 
-def _library_problems(folders: list[Path], engine: Engine | None) -> list[Problem]:
+def _library_problems(places: list[Path], engine: Engine | None) -> list[Problem]:
     try:
-        PackLibrary(folders, engine=engine)
+        PackLibrary(places, engine=engine)
     except PackError as error:
         return list(error.problems)
     return []

@@ -2,75 +2,36 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Annotated, Any, Final
+from enum import StrEnum
+from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field
 
 from aftersail.core.clocks import Basis, HolidayRule, Metric, SourceKind
 from aftersail.core.contract import CurrencyCode, Instant, Money, Record, exponent
-from aftersail.core.policy.reasons import Reason
+from aftersail.core.policy.actions import REMEDIES, Action, ApproveAction, AskAction, RefundAction
+from aftersail.core.policy.example_rows import ExampleRow
+from aftersail.core.policy.rights import (
+    AppliesRow,
+    CostRow,
+    ExceptionRow,
+    HighRisk,
+    LiabilityRow,
+    RefundDueRow,
+    RemedyRow,
+    RouteRow,
+    SourceEntry,
+    WindowRow,
+)
+from aftersail.core.policy.scope import TargetWhen
+from aftersail.core.policy.values import Amount, Duration, Language, Name, Raw, read_start
 
 TEMPLATE_VARIABLES: Final = frozenset(
     {"buyer_name", "order_number", "refund_amount", "tracking_number", "shop_name"},
 )
 """Everything a reply template may speak of."""
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _refuse(what: str, fix: str) -> PydanticCustomError:
-    return PydanticCustomError("pack", "{what}", {"what": what, "fix": fix})
-
-
-def _read_money(value: object) -> object:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ([A-Z]{3})", value) if isinstance(value, str) else None
-    if match is None:
-        raise _refuse("this is no amount", 'write amount and currency, as in "20.00 USD"')
-    try:
-        return Money.of(match[1], match[2])
-    except ValueError as error:
-        raise _refuse(str(error), f"use at most {exponent(match[2])} decimals") from None
-
-
-def _read_duration(value: object) -> object:
-    match = re.fullmatch(r"(\d{1,6})([smhd])", value) if isinstance(value, str) else None
-    if match is None or int(match[1]) == 0:
-        raise _refuse("this is no duration", "write a number and a unit: 30s, 15m, 4h or 3d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def _read_start(value: object) -> object:
-    """A date alone means its first second in UTC."""
-    try:
-        if isinstance(value, str) and len(value) == len("2026-11-22"):
-            day = date.fromisoformat(value)
-            return datetime(day.year, day.month, day.day, tzinfo=UTC)
-        start = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        start = None
-    if start is None or start.tzinfo is None:
-        raise _refuse("this is no date", "write 2026-11-22 (midnight UTC) or 2026-11-22T00:00:00+01:00")
-    return start
-
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
-"""A word in small letters, digits, `-` and `_`."""
-
-Amount = Annotated[Money, BeforeValidator(_read_money)]
-Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
-Words = Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1)]
-Reasons = Annotated[tuple[Reason, ...], BeforeValidator(_as_list), Field(min_length=1)]
-Raw = Any
-"""A condition as written; the loader compiles it, since only the loader knows where it stands."""
 
 
 class Rates(Record):
@@ -113,34 +74,26 @@ class ClockRow(Record):
     warn_basis: Basis | None = None
 
 
-class TargetWhen(Record):
-    """Which tickets a row of targets is for. Every key given must match; more keys go before fewer."""
-
-    tier: Words | None = None
-    channel: Words | None = None
-    connector: Words | None = None
-    reason: Reasons | None = None
-    language: Words | None = None
-    country: Words | None = None
-
-    def keys(self) -> dict[str, tuple[str, ...]]:
-        """Return what is asked for, without the keys that are not."""
-        return {key: value for key, value in self if value is not None}
-
-
 class SourceRow(Record):
     """Who demands it: law, marketplace or the seller, and where and when that was read.
 
     Attributes:
+        kind: None for the pack's own kind.
         name: empty for the pack's own id.
         page: the page or paragraph that says so.
         checked_on: when somebody last looked.
+        entry: a key of the pack's `sources`, in place of page and day; what a word alone under `source` means.
     """
 
-    kind: SourceKind = SourceKind.OWN
+    kind: SourceKind | None = None
     name: str = ""
     page: str = ""
     checked_on: date | None = None
+    entry: str = ""
+
+
+def _read_source(value: object) -> object:
+    return {"entry": value} if isinstance(value, str) else value
 
 
 class TargetRow(Record):
@@ -148,50 +101,9 @@ class TargetRow(Record):
 
     id: Name
     when: TargetWhen = TargetWhen()
-    source: SourceRow = SourceRow()
+    source: Annotated[SourceRow, BeforeValidator(_read_source)] = SourceRow()
     effect: str = "metric"
     clocks: Annotated[tuple[ClockRow, ...], Field(min_length=1)]
-
-
-class RefundAction(Record):
-    """Money back: a share of the claim, or a fixed amount."""
-
-    percent: Annotated[Decimal, Field(gt=0, le=100)] | None = None
-    amount: Amount | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> RefundAction:
-        if (self.percent is None) == (self.amount is None):
-            raise _refuse("a refund is a share or an amount", 'write {percent: 50} or {amount: "5.00 USD"}')
-        return self
-
-
-class ReplyAction(Record):
-    """An answer to the buyer."""
-
-    template: Name
-
-
-class AskAction(Record):
-    """Leave it to a person. What rules of lower priority would pay or answer is left to that person too."""
-
-    why: Annotated[str, Field(min_length=1)]
-
-
-class Action(Record):
-    """One thing a rule does; exactly one of the fields is given."""
-
-    refund: RefundAction | None = None
-    reply: ReplyAction | None = None
-    ask_person: AskAction | None = None
-    flag: Name | None = None
-    tag: Name | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Action:
-        if len([name for name, value in self if value is not None]) != 1:
-            raise _refuse("an action does one thing", "begin a new list item for each: refund, reply, ask_person, flag")
-        return self
 
 
 class RuleRow(Record):
@@ -213,6 +125,16 @@ class RuleRow(Record):
         """The questions to a person among its actions."""
         return tuple(action.ask_person for action in self.then if action.ask_person is not None)
 
+    @property
+    def approvals(self) -> tuple[ApproveAction, ...]:
+        """The approvals it asks for."""
+        return tuple(action.approve for action in self.then if action.approve is not None)
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What it gives the buyer, as its actions are called; of all rules that match, one gives something."""
+        return tuple(name for action in self.then for name, value in action if value is not None and name in REMEDIES)
+
 
 class TemplateText(Record):
     """A template in one language."""
@@ -221,34 +143,88 @@ class TemplateText(Record):
     text: Annotated[str, Field(min_length=1)]
 
 
+class Reopen(StrEnum):
+    """What the clock of the solution does when a closed ticket is opened again."""
+
+    RESUME = "resume"
+    """It runs on with the time it had left."""
+    RESTART = "restart"
+    """It begins anew."""
+    NONE = "none"
+    """It stays as it was."""
+
+
+class TeamMove(StrEnum):
+    """What the seller's own clocks do when a ticket moves to another team."""
+
+    KEEP = "keep"
+    """They run on as they are."""
+    RESTART = "restart"
+    """They begin anew at the move, with the new team's targets."""
+
+
+class PauseRow(Record):
+    """Which clocks stand still while the ball is in the buyer's court: the seller's own, never a law's or a platform's.
+
+    Attributes:
+        states: of a ticket: `need_info` (a person asked for something), `waiting` (answered, the buyer's turn),
+            `waiting_carrier` (a carrier searches).
+    """
+
+    states: Annotated[tuple[Literal["need_info", "waiting", "waiting_carrier"], ...], Field(min_length=1)]
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = (Metric.RESOLUTION,)
+
+
 class PackFile(Record):
     """A pack as its file says it, or as it is after its parents were merged in.
 
     Attributes:
         effective_from: judges every request filed at or after this instant, until the next version does.
         currency: what amounts in conditions are in; other currencies are converted by `rates`.
+        kind: who speaks: a law, a marketplace, or the seller.
+        applies: whom a law or a marketplace pack binds.
+        sources: where rows were read; each row of a law or marketplace pack names one.
         extends: packs whose rows are added: `id` for the version in force at the time, `id@version` for a fixed one.
         languages: each template must have every one of them.
         authority: the most each role may pay without asking; `automation` is aftersail itself.
         forbidden_links: hosts no reply may link to, their subdomains included; `*` forbids every link.
+        pause: which clocks pause and when; without it, here and in the parents, none does.
+        reopen: what the clock of the solution does when a ticket is opened again; `resume` where nobody says.
+        team_move: what clocks do when a ticket moves to another team; `keep` where nobody says.
+        examples: what the pack must decide, for `policy test`; they decide nothing and are no part of its hash.
     """
 
     id: Name
     version: Annotated[int, Field(strict=True, ge=1)]
     title: Annotated[str, Field(min_length=1)]
-    effective_from: Annotated[Instant, BeforeValidator(_read_start)]
+    effective_from: Annotated[Instant, BeforeValidator(read_start)]
     currency: CurrencyCode
+    kind: SourceKind = SourceKind.OWN
+    applies: AppliesRow = AppliesRow()
+    sources: dict[Name, SourceEntry] = Field(default_factory=dict)
     rates: Rates | None = None
     extends: tuple[str, ...] = ()
     calendars: dict[Name, CalendarRow] = Field(default_factory=dict)
     tiers: tuple[TierRow, ...] = ()
     targets: tuple[TargetRow, ...] = ()
+    windows: tuple[WindowRow, ...] = ()
+    exceptions: tuple[ExceptionRow, ...] = ()
+    liability: tuple[LiabilityRow, ...] = ()
+    costs: tuple[CostRow, ...] = ()
+    refund_due: tuple[RefundDueRow, ...] = ()
+    routes: tuple[RouteRow, ...] = ()
+    remedies: tuple[RemedyRow, ...] = ()
+    high_risk: HighRisk | None = None
     rules: tuple[RuleRow, ...] = ()
     default_language: Language = "en"
     languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("en",)
     templates: dict[Name, dict[Language, TemplateText]] = Field(default_factory=dict)
     authority: dict[Name, Amount] = Field(default_factory=dict)
     forbidden_links: tuple[str, ...] = ()
+    pause: PauseRow | None = None
+    reopen: Reopen | None = None
+    team_move: TeamMove | None = None
+    examples: tuple[ExampleRow, ...] = Field(default=(), exclude=True)
 
     def converted(self, money: Money, currency: str) -> Money | None:
         """Convert by the pack's own rates, rounded half up to the smallest unit; None where a rate is missing."""

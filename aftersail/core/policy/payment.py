@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aftersail.core.contract import Money
-from aftersail.core.policy.checks import AUTOMATION
+from aftersail.core.policy.actions import RefundAction
+from aftersail.core.policy.authority import AUTOMATION, approver
 from aftersail.core.policy.compiled import Pack
-from aftersail.core.policy.decision import AskPerson, PlannedRefund
 from aftersail.core.policy.facts import Facts
-from aftersail.core.policy.pack import RefundAction
+from aftersail.core.policy.planned import AskPerson, PlannedRefund
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def pay(pack: Pack, facts: Facts, rule: str, refund: RefundAction) -> Payment:
     reasons += _authority(pack, amount, steps)
     planned = PlannedRefund(rule=rule, amount=amount, percent=refund.percent, why="; ".join(steps))
     if reasons:
-        return Payment(AskPerson(rule=rule, why="; ".join(reasons), proposed=planned), tuple(steps))
+        who = approver(pack, amount)
+        return Payment(AskPerson(rule=rule, why="; ".join(reasons), role=who, proposed=planned), tuple(steps))
     return Payment(planned, tuple(steps))
 
 

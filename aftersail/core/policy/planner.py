@@ -1,19 +1,31 @@
 """From matched rules to planned actions: who goes first, who waits, and what a person has to decide.
 
-Rules are taken by priority. Of each kind of action the first wins. Once a person is asked, rules of lower priority
-neither pay nor answer: nobody should be told one thing while somebody else decides another. Flags and tags go on.
+Rules are taken by priority. One rule gives the buyer something (money, a replacement, a return, longer service), the
+first one; of answers and of owners the first counts too. Once a person is asked, rules of lower priority neither give
+nor answer: nobody should be told one thing while somebody else decides another. Flags, tags, owners and notices go on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
 from aftersail.core.policy.compiled import Pack, Rule
-from aftersail.core.policy.decision import AskPerson, Flag, PlannedAction, PlannedRefund, PlannedReply, RowTrace, Tag
+from aftersail.core.policy.decision import RowTrace
 from aftersail.core.policy.expressions import Finding, Outcome, View
 from aftersail.core.policy.facts import Facts
 from aftersail.core.policy.payment import pay
+from aftersail.core.policy.planned import (
+    AskPerson,
+    Assign,
+    ExtendService,
+    Flag,
+    Notify,
+    PlannedAction,
+    PlannedOffer,
+    PlannedRefund,
+    PlannedReply,
+    Tag,
+)
 
 
 class Planner:
@@ -25,57 +37,55 @@ class Planner:
         steps: the arithmetic of every amount.
     """
 
-    def __init__(self, pack: Pack, facts: Facts, view: View) -> None:
+    def __init__(self, pack: Pack, facts: Facts, view: View, *, traced: bool = True) -> None:
         self.actions: list[PlannedAction] = []
         self.rows: list[RowTrace] = []
         self.steps: list[str] = []
         self._pack = pack
         self._facts = facts
         self._view = view
+        self._traced = traced
         self._asked_by: str | None = None
-        self._paid_by: str | None = None
+        self._given_by: str | None = None
         self._answered_by: str | None = None
+        self._assigned_by: str | None = None
+        self._gives = ""
         self._marks: set[tuple[str, str]] = set()
 
-    def run(self, rules: Iterable[Rule]) -> None:
-        """Plan the actions of rules that come highest priority first."""
-        for _, group in groupby(rules, key=lambda rule: rule.row.priority):
-            self._group([(rule, self._view.judge(rule.condition)) for rule in group])
+    def run(self, groups: Iterable[Sequence[Rule]]) -> None:
+        """Plan the actions of rules, grouped by priority, the highest first."""
+        judge = self._view.judge
+        for group in groups:
+            judged = [(rule, judge(rule.condition)) for rule in group]
+            notes: dict[str, list[str]] = {}
+            for _, finding in judged:
+                if finding.outcome is not Outcome.FAILS:
+                    notes = {rule.id: [] for rule in group}
+                    self._group(judged, notes)
+                    break
+            if self._traced:
+                for rule, finding in judged:
+                    said = tuple(notes[rule.id]) if notes else ()
+                    self.rows.append(RowTrace("rule", rule.id, rule.where, finding.outcome, finding.clauses, said))
 
-    def _group(self, judged: Sequence[tuple[Rule, Finding]]) -> None:
+    def _group(self, judged: Sequence[tuple[Rule, Finding]], notes: dict[str, list[str]]) -> None:
         """Plan rules of equal priority: questions first, since money and answers wait for them."""
-        notes: dict[str, list[str]] = {rule.row.id: [] for rule, _ in judged}
         matched = [rule for rule, finding in judged if finding.outcome is Outcome.HOLDS]
         asks = [*self._explicit(matched, notes), *self._unclear(judged, notes), *self._conflict(matched)]
         held_by = self._asked_by or next((ask.rule for ask in asks), None)
-        refunds: dict[str, PlannedRefund | AskPerson] = {}
         for rule in matched:
-            if rule.row.refunds:
-                refunds |= self._refund(rule, held_by, notes[rule.row.id])
-        for outcome in refunds.values():
-            if isinstance(outcome, AskPerson):
-                asks.append(outcome)
-            else:
-                self.actions.append(outcome)
-                self._paid_by = outcome.rule
+            if rule.remedies:
+                asks += self._give(rule, held_by, notes[rule.row.id])
+        for rule in matched:
+            if not rule.remedies and self._asked_by is None:
+                asks += (AskPerson(rule=rule.row.id, why=ask.why, role=ask.role) for ask in rule.row.approvals)
         self.actions += asks
         askers = [ask.rule for ask in asks]
         for rule in matched:
             self._reply(rule, self._asked_by, askers, notes[rule.row.id])
-            self._mark(rule)
+            self._mark(rule, notes[rule.row.id])
         if askers and self._asked_by is None:
             self._asked_by = askers[0]
-        for rule, finding in judged:
-            self.rows.append(
-                RowTrace(
-                    section="rule",
-                    row=rule.row.id,
-                    where=rule.where,
-                    outcome=finding.outcome,
-                    clauses=finding.clauses,
-                    notes=tuple(notes[rule.row.id]),
-                )
-            )
 
     def _explicit(self, matched: Sequence[Rule], notes: dict[str, list[str]]) -> Iterable[AskPerson]:
         for rule in matched:
@@ -91,35 +101,63 @@ class Planner:
                 continue
             because = "; ".join(dict.fromkeys(clause.because for clause in finding.clauses if clause.because))
             notes[rule.row.id].append(f"cannot tell: {because}")
-            pays = bool(rule.row.refunds) and self._paid_by is None
-            if (pays or rule.row.asks) and self._asked_by is None:
-                why = f"cannot tell whether rule {rule.row.id} {'pays' if pays else 'asks a person'}: {because}"
+            gives = bool(rule.remedies) and self._given_by is None
+            if (gives or rule.row.asks or rule.row.approvals) and self._asked_by is None:
+                does = _verbs(rule.remedies) if gives else "asks a person"
+                why = f"cannot tell whether rule {rule.row.id} {does}: {because}"
                 yield AskPerson(rule=rule.row.id, why=why)
 
     def _conflict(self, matched: Sequence[Rule]) -> Iterable[AskPerson]:
-        payers = [rule.row.id for rule in matched if rule.row.refunds]
-        if len(payers) > 1 and self._paid_by is None and self._asked_by is None:
+        givers = [rule.row.id for rule in matched if rule.remedies]
+        if len(givers) > 1 and self._given_by is None and self._asked_by is None:
+            both = {_verbs(rule.remedies) for rule in matched if rule.remedies}
+            what = f"both {both.pop()}" if len(both) == 1 else f"do different things: {' or '.join(sorted(both))}"
             why = (
-                f"rules {' and '.join(payers)} have the same priority and both pay; give one of them a higher priority"
+                f"rules {' and '.join(givers)} have the same priority and {what.removesuffix('s')};"
+                " give one of them a higher priority"
             )
-            yield AskPerson(rule=", ".join(payers), why=why)
+            yield AskPerson(rule=", ".join(givers), why=why)
 
-    def _refund(self, rule: Rule, held_by: str | None, notes: list[str]) -> dict[str, PlannedRefund | AskPerson]:
+    def _give(self, rule: Rule, held_by: str | None, notes: list[str]) -> Iterable[AskPerson]:
+        """Plan what a rule gives the buyer, or return the question that stands in its way."""
+        name = rule.row.id
+        done = "paid" if rule.row.refunds else "given"
         if held_by is not None:
-            notes.append(f"not paid: {held_by} asks a person first")
-            return {}
-        if self._paid_by is not None:
-            notes.append(f"not paid: {self._paid_by} pays already")
-            return {}
+            notes.append(f"not {done}: {held_by} asks a person first")
+        elif self._given_by is not None:
+            notes.append(f"not {done}: {self._given_by} {self._gives} already")
+        else:
+            refund, question = self._refund(rule, notes)
+            if question is not None:
+                return [question]
+            if refund is not None:
+                self.actions.append(refund)
+            self.actions += _given(rule)
+            self._given_by, self._gives = name, _verbs(rule.remedies)
+        return []
+
+    def _refund(self, rule: Rule, notes: list[str]) -> tuple[PlannedRefund | None, AskPerson | None]:
+        """Return the refund of a rule, or what a person is asked: about the money, or for the approval it wants."""
+        approval = next(iter(rule.row.approvals), None)
+        if not rule.row.refunds:
+            if approval is None:
+                return None, None
+            notes.append(f"not given: {approval.role} has to approve it first")
+            return None, AskPerson(rule=rule.row.id, why=approval.why, role=approval.role)
         payment = pay(self._pack, self._facts, rule.row.id, rule.row.refunds[0])
         self.steps += payment.steps
         if isinstance(payment.action, AskPerson):
             notes.append(f"not paid: {payment.action.why}")
-        return {rule.row.id: payment.action}
+            return None, payment.action
+        if approval is not None:
+            notes.append(f"not paid: {approval.role} has to approve it first")
+            question = AskPerson(rule=rule.row.id, why=approval.why, role=approval.role, proposed=payment.action)
+            return None, question
+        return payment.action, None
 
     def _reply(self, rule: Rule, asked_before: str | None, askers: Sequence[str], notes: list[str]) -> None:
         """Answer, unless a person is asked: by a higher rule, by another one of this priority, or about its refund."""
-        own_refund_waits = bool(rule.row.refunds) and self._paid_by != rule.row.id
+        own_remedy_waits = bool(rule.remedies) and self._given_by != rule.row.id
         others = [asker for asker in askers if asker != rule.row.id]
         for action in rule.row.then:
             if action.reply is None:
@@ -127,19 +165,52 @@ class Planner:
             template = action.reply.template
             if asked_before or others:
                 notes.append(f"{template} not sent: {asked_before or others[0]} asks a person first")
-            elif own_refund_waits:
-                notes.append(f"{template} not sent: the refund it belongs to is not planned")
+            elif own_remedy_waits:
+                what = "refund" if rule.row.refunds else "remedy"
+                notes.append(f"{template} not sent: the {what} it belongs to is not planned")
             elif self._answered_by is not None:
                 notes.append(f"{template} not sent: {self._answered_by} answers already")
             else:
                 self.actions.append(PlannedReply(rule=rule.row.id, template=template))
                 self._answered_by = rule.row.id
 
-    def _mark(self, rule: Rule) -> None:
+    def _mark(self, rule: Rule, notes: list[str]) -> None:
+        """Plan what goes on whoever decides: marks, the owner, notices."""
+        name = rule.row.id
         for action in rule.row.then:
-            for kind, name in (("flag", action.flag), ("tag", action.tag)):
-                if name is None or (kind, name) in self._marks:
+            for kind, word in (("flag", action.flag), ("tag", action.tag)):
+                if word is None or (kind, word) in self._marks:
                     continue
-                self._marks.add((kind, name))
+                self._marks.add((kind, word))
                 mark = Flag if kind == "flag" else Tag
-                self.actions.append(mark(rule=rule.row.id, name=name))
+                self.actions.append(mark(rule=name, name=word))
+            if action.notify is not None:
+                self.actions.append(Notify(rule=name, roles=action.notify.roles, why=action.notify.why))
+            if action.assign is not None and self._assigned_by is not None:
+                notes.append(f"not assigned to {action.assign}: {self._assigned_by} assigns already")
+            elif action.assign is not None:
+                self.actions.append(Assign(rule=name, team=action.assign.team, role=action.assign.role))
+                self._assigned_by = name
+
+
+_VERBS = {
+    "refund": "pays",
+    "offer_replacement": "offers a replacement",
+    "offer_return": "offers a return",
+    "extend_service": "prolongs the service",
+}
+
+
+def _verbs(remedies: Sequence[str]) -> str:
+    return " and ".join(_VERBS[name] for name in dict.fromkeys(remedies))
+
+
+def _given(rule: Rule) -> Iterable[PlannedAction]:
+    """Return what a rule gives beside money."""
+    for action in rule.row.then:
+        if action.offer_replacement is not None:
+            yield PlannedOffer(rule=rule.row.id, remedy="replacement")
+        if action.offer_return is not None:
+            yield PlannedOffer(rule=rule.row.id, remedy="return", label=action.offer_return.label)
+        if action.extend_service is not None:
+            yield ExtendService(rule=rule.row.id, duration=action.extend_service.duration)

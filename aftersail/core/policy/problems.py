@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from aftersail.core.contract import Record
+from aftersail.core.policy.facts import nearest
 
 
 class Problem(Record):
@@ -44,3 +45,11 @@ class PackError(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def meant(word: str, words: Collection[str], plural: str) -> str:
+    """Say which of the known words was probably meant, or which there are."""
+    guess = nearest(word, tuple(words))
+    if guess:
+        return f"did you mean {guess}?"
+    return f"there are {', '.join(sorted(words))}" if words else f"this pack has no {plural}"

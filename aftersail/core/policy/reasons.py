@@ -1,8 +1,10 @@
-"""The shared vocabulary of why a buyer writes. Triage finds a reason, packs act on it."""
+"""The shared vocabulary of why a buyer writes, and of what is asked for. Triage finds a reason, packs act on it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 
 class Reason(StrEnum):
@@ -28,3 +30,33 @@ class Reason(StrEnum):
     COMPLAINT = "complaint"
     """Unhappy, without one of the matters above."""
     OTHER = "other"
+
+
+class Right(StrEnum):
+    """What a buyer may ask for, by what went wrong."""
+
+    WITHDRAWAL = "withdrawal"
+    """Send it back without saying why."""
+    FAULT = "fault"
+    """Defective, damaged, or not what was described."""
+    NOT_RECEIVED = "not_received"
+
+
+RIGHT_OF: Final[Mapping[str, Right]] = {
+    Reason.NOT_RECEIVED: Right.NOT_RECEIVED,
+    **dict.fromkeys(
+        (
+            Reason.UNUSABLE,
+            Reason.DAMAGED,
+            Reason.MINOR_DEFECT,
+            Reason.WRONG_ITEM,
+            Reason.NOT_AS_DESCRIBED,
+            Reason.MISSING_PARTS,
+        ),
+        Right.FAULT,
+    ),
+    **dict.fromkeys(
+        (Reason.RETURN_REQUEST, Reason.REFUND_REQUEST, Reason.CANCEL_ORDER, Reason.EXCHANGE), Right.WITHDRAWAL
+    ),
+}
+"""The right that is asked for where nobody said so; a reason that is not in here asks for none."""

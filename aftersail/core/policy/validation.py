@@ -31,6 +31,20 @@ _EXAMPLES: Final = {
     "duration": "duration: 4h",
     "basis": "basis: elapsed",
     "clocks": "clocks: [{metric: first_response, duration: 4h, basis: elapsed}]",
+    "right": "right: withdrawal",
+    "start": "start: delivered_last",
+    "from": "from: fulfilled",
+    "add": "add: 10d",
+    "party": "party: merchant",
+    "payer": "payer: merchant",
+    "component": "component: return_freight",
+    "reasons": "reasons: [damaged, unusable]",
+    "order": "order: [original]",
+    "choice": "choice: buyer",
+    "options": "options: [refund, replacement]",
+    "page": "page: Directive 2011/83/EU, Art 9",
+    "checked_on": "checked_on: 2026-11-22",
+    "verified": "verified: true",
     "priority": "priority: 100",
     "then": 'then: [ask_person: {why: "..."}]',
     "template": "template: acknowledge",
@@ -119,13 +133,18 @@ def _keys_at(path: Path) -> tuple[str, ...]:
     """Return the keys the model has at a path."""
     annotation: Any = PackFile
     for step in path:
-        model = _model_in(annotation)
-        if model is not None and isinstance(step, str) and step in model.model_fields:
-            annotation = model.model_fields[step].annotation
+        fields = _fields(_model_in(annotation))
+        if isinstance(step, str) and step in fields:
+            annotation = fields[step]
         else:
             annotation = next((arg for arg in reversed(get_args(annotation)) if arg is not Ellipsis), None)
-    model = _model_in(annotation)
-    return tuple(model.model_fields) if model is not None else ()
+    return tuple(_fields(_model_in(annotation)))
+
+
+def _fields(model: type[BaseModel] | None) -> dict[str, Any]:
+    """Return a model's annotations by the keys a file has them under."""
+    fields = model.model_fields if model is not None else {}
+    return {field.alias or name: field.annotation for name, field in fields.items()}
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

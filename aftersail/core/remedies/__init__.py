@@ -1,8 +1,8 @@
-"""The outbox: replies, refunds and case decisions, each exactly once."""
+"""The outbox: replies, refunds, case decisions and return labels, each exactly once."""
 
 from aftersail.core.remedies.outbox import Outbox
 from aftersail.core.remedies.people import approve, reject, resolve
-from aftersail.core.remedies.plan import plan_case_decision, plan_refund, plan_reply
+from aftersail.core.remedies.plan import plan_case_decision, plan_label, plan_refund, plan_reply
 from aftersail.core.remedies.states import RemedyKind, RemedyState
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "RemedyState",
     "approve",
     "plan_case_decision",
+    "plan_label",
     "plan_refund",
     "plan_reply",
     "reject",

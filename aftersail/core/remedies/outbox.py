@@ -225,6 +225,8 @@ class Outbox:
             values |= {"external_id": outcome.external_id, "booked": outcome.booked}
         if outcome.state in {RemedyState.SENT, RemedyState.UNKNOWN, RemedyState.SETTLED} and not row.sent_at:
             values["sent_at"] = row.claimed_at or self._now()
+        if outcome.result is not None:
+            values["result"] = dict(outcome.result)
         if outcome.state is RemedyState.SETTLED:
             values["settled_at"] = self._now()
         # "Nothing happened" is true of the attempt that says so, not of a later one.

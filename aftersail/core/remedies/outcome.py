@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from aftersail.core.contract import (
     AlreadyDone,
@@ -44,6 +45,7 @@ class Outcome:
         looks: look-ups in a row that did not find it; None where nobody looked.
         attention: why the channel itself needs a person; None when the channel is well.
         next_at: when to try or look again.
+        result: what the platform handed over, such as a label, as JSON.
     """
 
     state: RemedyState
@@ -54,6 +56,7 @@ class Outcome:
     next_at: datetime | None = None
     attention: str | None = None
     looks: int | None = None
+    result: Mapping[str, Any] | None = None
 
 
 def backoff(tries: int) -> timedelta:

@@ -22,7 +22,12 @@ class RemedyError(Exception):
     """The remedy does not stand where this is possible; the text says where it stands."""
 
 
-def _find(unit: Unit, prefix: str, kind: RemedyKind | None) -> Any:
+def find_remedy(unit: Unit, prefix: str, kind: RemedyKind | None) -> Any:
+    """Read a remedy by the beginning of its key, and lock it.
+
+    Raises:
+        RemedyError: there is none, or more than one.
+    """
     table = tables.remedy
     wanted = sa.select(table).where(table.c.key.startswith(prefix, autoescape=True)).limit(2).with_for_update()
     rows = unit.conn.execute(wanted.where(table.c.kind == kind) if kind else wanted).all()
@@ -35,14 +40,14 @@ def _find(unit: Unit, prefix: str, kind: RemedyKind | None) -> Any:
 
 
 def approve(unit: Unit, jobs: Jobs, key: str, actor: str, kind: RemedyKind | None = None) -> Any:
-    """Let a planned remedy leave.
+    """Let a planned remedy leave. Whether the actor may pay so much is the caller's to know (`desk.authority`).
 
     `key` may be the beginning of the key, where it is unique.
 
     Raises:
         RemedyError: there is no such remedy, or it does not wait for a person's approval.
     """
-    row = _find(unit, key, kind)
+    row = find_remedy(unit, key, kind)
     if row.after and row.state == RemedyState.PLANNED:
         raise RemedyError(f"{row.kind} {row.key} speaks of refund {row.after}: it leaves once that is settled")
     moved = move(
@@ -62,7 +67,7 @@ def reject(unit: Unit, key: str, actor: str, why: str, kind: RemedyKind | None =
     Raises:
         RemedyError: there is no such remedy, or it may have left already.
     """
-    row = _find(unit, key, kind)
+    row = find_remedy(unit, key, kind)
     if row.sent_at or not move(unit, row.key, RemedyState.CANCELLED, detail=why, next_at=None):
         raise RemedyError(f"{row.kind} {row.key} is {row.state}: it cannot be taken back any more")
     close_tasks(unit, row.key, actor)
@@ -77,7 +82,7 @@ def resolve(unit: Unit, jobs: Jobs, key: str, actor: str, *, happened: bool, ext
     Raises:
         RemedyError: there is no such remedy, or it is not unknown.
     """
-    row = _find(unit, key, None)
+    row = find_remedy(unit, key, None)
     to = RemedyState.SETTLED if happened else RemedyState.REFUSED
     values: dict[str, Any] = {"settled_at": unit.now, "external_id": external_id or row.external_id} if happened else {}
     if not move(unit, row.key, to, source=RemedyState.UNKNOWN, detail=f"{actor} looked", next_at=None, **values):

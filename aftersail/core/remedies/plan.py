@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
 
-from aftersail.core.contract import CaseDecision, Money, RefundParked, RefundRequest, Reply
+from aftersail.core.contract import CaseDecision, LabelRequest, Money, RefundParked, RefundRequest, Reply
 from aftersail.core.remedies.states import FINAL, RemedyKind, RemedyState, move
 from aftersail.core.remedies.tasks import open_task
 from aftersail.core.store import tables
@@ -163,6 +163,14 @@ def plan_case_decision(
     """Plan a person's or a rule's answer to a case; False where it was planned before."""
     row = {"body": decision.model_dump(mode="json"), "why": why}
     return _plan(unit, jobs, RemedyKind.CASE, decision.key, ticket, channel, approved_by, row)
+
+
+def plan_label(
+    unit: Unit, jobs: Jobs, *, ticket: int, channel: str, label: LabelRequest, why: str, approved_by: str
+) -> bool:
+    """Plan a return label to buy; False where it was planned before."""
+    row = {"body": label.model_dump(mode="json"), "why": why, "order_id": label.order_id}
+    return _plan(unit, jobs, RemedyKind.LABEL, label.key, ticket, channel, approved_by, row)
 
 
 def park(

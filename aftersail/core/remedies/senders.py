@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from aftersail.core.contract import AlreadyDone, CaseDecision, Idempotency, RefundRequest, Reply
+from aftersail.core.contract import AlreadyDone, CaseDecision, Idempotency, LabelRequest, RefundRequest, Reply
 from aftersail.core.host import Channel
 from aftersail.core.remedies.outcome import LOOK_DELAYS, Outcome, look_delay, of_receipt
 from aftersail.core.remedies.states import RemedyKind, RemedyState
@@ -86,6 +86,24 @@ class RefundSender:
         return Outcome(state=RemedyState.UNKNOWN, detail="not there yet", next_at=now + look_delay(looks + 1))
 
 
+class LabelSender:
+    """Return labels: the platform's key protects from buying twice; without one, after a lost answer a person looks."""
+
+    def send(self, channel: Channel, body: Mapping[str, Any], now: datetime) -> Outcome:
+        """Buy the label."""
+        del now
+        label = channel.buy_label(LabelRequest.model_validate(body))
+        return Outcome(state=RemedyState.SETTLED, external_id=label.external_id, result=label.model_dump(mode="json"))
+
+    def look(self, channel: Channel, body: Mapping[str, Any], looks: int, now: datetime) -> Outcome:
+        """Ask for it again with the same key, or give it to a person."""
+        del looks
+        if channel.capabilities.label.idempotency is Idempotency.KEY:
+            return self.send(channel, body, now)
+        why = f"{channel.title} takes no key for labels and cannot be asked whether this one was bought"
+        return Outcome(state=RemedyState.UNKNOWN, detail=why)
+
+
 def refund_objection(channel: Channel, refund: RefundRequest, ours: frozenset[str], since: datetime) -> str | None:
     """Say why a refund must not be sent now: too little is left, or somebody else has refunded meanwhile.
 
@@ -115,5 +133,6 @@ SENDERS: Mapping[str, Sender] = {
     RemedyKind.REPLY: ReplySender(),
     RemedyKind.CASE: CaseSender(),
     RemedyKind.REFUND: RefundSender(),
+    RemedyKind.LABEL: LabelSender(),
 }
 """One sender per kind."""

@@ -29,6 +29,7 @@ class RemedyKind(StrEnum):
     REPLY = "reply"
     REFUND = "refund"
     CASE = "case"
+    LABEL = "label"
 
 
 class RemedyState(StrEnum):

@@ -6,27 +6,33 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
+import structlog
 
 from aftersail.core import packs as shipped_packs
+from aftersail.core.desk.activation import activations, newest_activation
+from aftersail.core.desk.extension import notice_settled
+from aftersail.core.desk.roster import Roster
 from aftersail.core.desk.services import Services
 from aftersail.core.desk.settled import on_settled
+from aftersail.core.desk.solutions import Solution, read_solutions
 from aftersail.core.host import Host
 from aftersail.core.intake.sync import Intake
-from aftersail.core.policy import PackLibrary
+from aftersail.core.policy import PackError, PackLibrary
 from aftersail.core.remedies import Outbox
 from aftersail.core.runtime.channels import ChannelDirectory
 from aftersail.core.runtime.secrets import SecretStore
-from aftersail.core.runtime.settings import Settings, load_settings
+from aftersail.core.runtime.settings import Settings, SettingsError, load_settings, nearest
 from aftersail.core.store import tables
-from aftersail.core.store.engine import open_engine
+from aftersail.core.store.engine import open_engine, reading
 from aftersail.core.store.migrate import check_schema, upgrade
-from aftersail.core.store.unit import unit_of_work
+from aftersail.core.store.unit import Unit, unit_of_work
 from aftersail.core.store.write import upsert
 from aftersail.core.triage import Triage
 
+_log = structlog.get_logger(__name__)
 if TYPE_CHECKING:
     from aftersail.core.jobs.dbos_jobs import DbosJobs
 
@@ -56,6 +62,7 @@ class App:
         self.host = Host(None if plugins else (), disabled=settings.plugins.disabled)
         self.secrets = SecretStore(folder)
         self.channels = ChannelDirectory(self.host, settings, self.secrets, now)
+        self._activation = 0
 
     @classmethod
     def open(cls, path: Path, *, plugins: bool = True, now: Callable[[], datetime] = utc_now) -> Self:
@@ -124,8 +131,33 @@ class App:
     @cached_property
     def packs(self) -> PackLibrary:
         """The policy packs: shipped, of plugins, and the seller's own."""
+        return self._read_packs()
+
+    @property
+    def pack_folders(self) -> tuple[Path, ...]:
+        """Where policy packs are read from."""
         own = [self.settings.packs] if self.settings.packs else []
-        return PackLibrary([Path(shipped_packs.__file__).parent, *self.host.pack_folders(), *own])
+        return (Path(shipped_packs.__file__).parent, *self.host.pack_folders(), *own)
+
+    def _read_packs(self) -> PackLibrary:
+        return PackLibrary(self.pack_folders)
+
+    def refresh_packs(self) -> None:
+        """Read the packs again where a version was put in force since; a broken one leaves all as it is."""
+        with reading(self.engine).connect() as conn:
+            known = activations(conn) if newest_activation(conn) != self._activation else None
+        if known is None:
+            return
+        self._activation = max(row.id for row in known.values())
+        try:
+            self.packs.replace(self._read_packs())
+        except PackError as error:
+            _log.error("packs_not_read", detail=str(error), fix="the packs as they were go on; mend the file")
+            return
+        for pack_id, version in known:
+            if pack_id not in self.packs.ids() or version not in self.packs.versions(pack_id):
+                fix = "copy its file into the folder of packs on this machine"
+                _log.error("pack_missing", pack=f"{pack_id}@{version}", fix=fix)
 
     @cached_property
     def services(self) -> Services:
@@ -136,7 +168,31 @@ class App:
             triage=Triage.shipped(self.host.classifiers()),
             jobs=self.jobs,
             channels=self.channels.infos(),
+            roster=self._roster(),
         )
+
+    def _roster(self) -> Roster:
+        """The people of the settings, once the calendars they name are those of the pack."""
+        desk = self.settings.desk
+        named: dict[tuple[str, ...], str | None] = {("desk", "working_days"): desk.working_days}
+        named |= {("desk", "teams", name, "calendar"): team.calendar for name, team in desk.teams.items()}
+        if any(named.values()):
+            known = self.packs.in_force(self.settings.pack, self.now()).calendars
+            for where, calendar in named.items():
+                if calendar is not None and calendar not in known:
+                    what = f"pack {self.settings.pack} has no calendar {calendar!r}"
+                    raise SettingsError(f"{self.settings.place(*where)}{what}; {nearest(calendar, known)}")
+        return desk
+
+    @cached_property
+    def solutions(self) -> tuple[Solution, ...]:
+        """The seller's own solutions for common complaints.
+
+        Raises:
+            PackError: the file that `desk.solutions` names is wrong or not there.
+        """
+        path = self.settings.desk.solutions
+        return read_solutions(path) if path else ()
 
     @cached_property
     def intake(self) -> Intake:
@@ -158,5 +214,10 @@ class App:
             jobs=self.jobs,
             now=self.now,
             notify=self.host.notify,
-            settled=on_settled,
+            settled=self.settled,
         )
+
+    def settled(self, unit: Unit, remedy: Any) -> None:
+        """Bring the desk up to date with a remedy that was settled in this transaction."""
+        on_settled(unit, remedy)
+        notice_settled(unit, self.services, remedy)

@@ -173,6 +173,7 @@ class ChannelDirectory:
             operations=connector.operations,
             mailbox=configured.mailbox,
             signature=configured.signature or name,
+            return_address=configured.return_address,
         )
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import structlog
 
 from aftersail.core.desk.clockwork import tick_clocks
+from aftersail.core.insight.watch import watch
 from aftersail.core.jobs import Job, JobContext, Queue, Schedule
 from aftersail.core.jobs.instance import AlreadyRunningError, SingleInstance
 from aftersail.core.jobs.worker import Worker
@@ -31,6 +32,7 @@ _ATTEMPTS: Final = 100
 daemon twenty times in a row must not find work parked; a job that kills its process each time still ends."""
 _STOP_SECONDS: Final = 10.0
 _RESCUE_EVERY: Final = timedelta(minutes=1)
+_WATCH_EVERY: Final = timedelta(minutes=5)
 _SOON: Final = timedelta(minutes=5)
 """What `until_idle` waits for: longer than a look-up's patience, shorter than what only a person can free."""
 _IN_FLIGHT: Final = (RemedyState.APPROVED, RemedyState.CLAIMED, RemedyState.SENT)
@@ -58,6 +60,7 @@ class Daemon:
         self._stop = threading.Event()
         self._lost = False
         self._rescued_at: datetime | None = None
+        self._watched_at: datetime | None = None
 
     def stop(self) -> None:
         """Ask the daemon to stop; it finishes what it has in hand."""
@@ -137,15 +140,20 @@ class Daemon:
     def _tick(self, at: datetime) -> None:
         """Hand over what is due; every row is marked in the transaction that enqueues its job."""
         app = self._app
+        app.refresh_packs()
         with unit_of_work(app.engine, app.now(), app.host.notify) as unit:
             syncing.hand_over_syncs(app, unit)
             tracking.hand_over_tracking(app, unit)
-            tick_clocks(unit)
+            tick_clocks(unit, roster=app.settings.desk)
         app.outbox.hand_over()
         if self._rescued_at is None or at - self._rescued_at >= _RESCUE_EVERY:
             self._rescued_at = at
             app.outbox.rescue()
             syncing.rescue_syncs(app)
+        if self._watched_at is None or at - self._watched_at >= _WATCH_EVERY:
+            self._watched_at = at
+            with unit_of_work(app.engine, app.now(), app.host.notify) as unit:
+                watch(unit)
 
     def _idle(self) -> bool:
         """Every channel rests until its next sync; no parcel is due, and no remedy on its way or due soon."""

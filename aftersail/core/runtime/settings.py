@@ -7,10 +7,11 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
+from aftersail.core.desk.roster import Roster, complaints
 from aftersail.core.policy.document import Document, read_document
 from aftersail.core.policy.problems import PackError, Problem
 
@@ -59,6 +60,7 @@ class ChannelSettings(_Section):
         poll_seconds: how often it is synced.
         mailbox: id of the e-mail channel that answers its buyers, where the platform has no message API.
         signature: who signs answers.
+        return_address: where goods come back to, for labels that a person makes.
         settings: what the connector's settings model needs; its secrets are kept apart.
     """
 
@@ -66,7 +68,18 @@ class ChannelSettings(_Section):
     poll_seconds: int = Field(default=60, ge=1, le=86400)
     mailbox: str | None = None
     signature: str = ""
+    return_address: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class DeskSettings(Roster):
+    """Who works at the desk, and what they are shown.
+
+    Attributes:
+        solutions: a file of the seller's own solutions for common complaints, which go before the shipped ones.
+    """
+
+    solutions: Path | None = None
 
 
 class Settings(_Section):
@@ -76,6 +89,7 @@ class Settings(_Section):
         database: `sqlite:///file.db` or `postgresql://…`; a relative SQLite path counts from the settings file.
         pack: id of the policy pack in use.
         packs: folder with the seller's own packs.
+        desk: who works at the desk, and who gets which tickets.
     """
 
     database: str = "sqlite:///aftersail.db"
@@ -84,6 +98,7 @@ class Settings(_Section):
     plugins: PluginSettings = PluginSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
+    desk: DeskSettings = DeskSettings()
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
     _document: Document | None = PrivateAttr(default=None)
 
@@ -121,9 +136,15 @@ def load_settings(path: Path) -> Settings:
         raise _refused(_problem(document, details) for details in error.errors()) from None
     for name, channel in settings.channels.items():
         if channel.mailbox is not None and channel.mailbox not in settings.channels:
-            meant = _nearest(channel.mailbox, settings.channels)
+            meant = nearest(channel.mailbox, settings.channels)
             where = ("channels", name, "mailbox")
             raise _refused([document.problem(where, f"there is no channel {channel.mailbox!r}", meant)])
+    wrong = [
+        document.problem(("desk", *where), what, fix)
+        for where, what, fix in complaints(settings.desk, settings.channels)
+    ]
+    if wrong:
+        raise _refused(wrong)
     settings = _resolved(settings, path)
     settings._document = document  # noqa: SLF001 - its own module; pydantic keeps private values out of the constructor
     return settings
@@ -148,14 +169,16 @@ def _resolved(settings: Settings, path: Path) -> Settings:
     if database.startswith(prefix) and not Path(database.removeprefix(prefix)).is_absolute():
         database = f"{prefix}{folder / database.removeprefix(prefix)}"
     packs = folder / settings.packs if settings.packs else None
-    return settings.model_copy(update={"database": database, "packs": packs})
+    solutions = folder / settings.desk.solutions if settings.desk.solutions else None
+    desk = settings.desk.model_copy(update={"solutions": solutions})
+    return settings.model_copy(update={"database": database, "packs": packs, "desk": desk})
 
 
 def _problem(document: Document, details: Any) -> Problem:
     path = tuple(details["loc"])
     if details["type"] == "extra_forbidden":
         known = _fields_at(path[:-1])
-        return document.problem(path, f"unknown key {path[-1]!r}", _nearest(str(path[-1]), known), at_key=True)
+        return document.problem(path, f"unknown key {path[-1]!r}", nearest(str(path[-1]), known), at_key=True)
     if details["type"] == "missing":
         return document.problem(path[:-1], f"the key {path[-1]!r} is missing here", f"add: {path[-1]}: …")
     return document.problem(path, details["msg"])
@@ -163,18 +186,18 @@ def _problem(document: Document, details: Any) -> Problem:
 
 def _fields_at(path: tuple[Any, ...]) -> list[str]:
     """Name the keys that a place in the file may have."""
-    model: type[BaseModel] = Settings
-    for index, part in enumerate(path):
-        if index == 1 and path[0] == "channels":
-            model = ChannelSettings
-            continue
-        field = model.model_fields.get(str(part))
-        annotation = field.annotation if field else None
+    annotation: Any = Settings
+    for part in path:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
-    return list(model.model_fields)
+            field = annotation.model_fields.get(str(part))
+            annotation = field.annotation if field else None
+        else:  # the row of a list, or what stands under a name
+            annotation = next((each for each in reversed(get_args(annotation)) if each is not Ellipsis), None)
+    known = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return list(annotation.model_fields) if known else []
 
 
-def _nearest(name: str, known: Any) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which of the known names was probably meant, or name them all."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {close[0]!r}?" if close else f"one of: {', '.join(sorted(known)) or 'none'}"

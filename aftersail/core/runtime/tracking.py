@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import structlog
 
 from aftersail.core.contract import Parcel, ShipmentMoved, Tracking, TrackingStatus
+from aftersail.core.desk.agent import put_ticket
 from aftersail.core.desk.judge import judge
 from aftersail.core.desk.tickets import TicketState
 from aftersail.core.runtime.app import App
@@ -100,11 +101,14 @@ def _store(app: App, channel: str, rows: list[Any], found: dict[str, Tracking]) 
 
 
 def _judge_again(app: App, unit: Unit, orders_id: int) -> None:
-    """What a pack says of a buyer who waits depends on where the parcel is."""
+    """What a pack says of a buyer who waits depends on where the parcel is, and news of it ends the wait for them."""
     table = tables.ticket
-    waiting = sa.select(table.c.id).where(table.c.orders_id == orders_id, table.c.state == TicketState.OPEN)
-    for ticket in unit.conn.scalars(waiting).all():
-        judge(unit, app.services, ticket, first=False)
+    states = [TicketState.OPEN, TicketState.WAITING_CARRIER]
+    waiting = sa.select(table.c.id, table.c.state).where(table.c.orders_id == orders_id, table.c.state.in_(states))
+    for row in unit.conn.execute(waiting.order_by(table.c.id)).all():
+        if row.state == TicketState.WAITING_CARRIER:
+            put_ticket(unit, app.services, row.id, TicketState.OPEN, "carrier")
+        judge(unit, app.services, row.id, first=False)
 
 
 def _values(tracking: Tracking, now: datetime) -> dict[str, Any]:

@@ -107,8 +107,10 @@ ticket = sa.Table(
     sa.Column("reason", sa.String(32), nullable=False),
     sa.Column("reason_because", sa.Text, nullable=False),
     sa.Column("escalation", sa.Boolean, nullable=False),
+    sa.Column("severity", sa.String(8), nullable=False, default="medium"),
     sa.Column("tier", sa.String(32)),
-    sa.Column("owner", sa.String(64)),
+    sa.Column("graded", Json, comment="what an agent has set for good: tier, reason, language; null where nobody has"),
+    sa.Column("owner", sa.String(64), comment="who follows it through"),
     sa.Column("buyer_key", sa.String(320), index=True),
     sa.Column("buyer_name", sa.Text),
     sa.Column("buyer_email", sa.String(320)),
@@ -119,12 +121,15 @@ ticket = sa.Table(
     sa.Column("opened_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("closed_at", Instant),
+    sa.Column("merged_into", Key, sa.ForeignKey("ticket.id"), comment="the ticket that took its place"),
     sa.Column("pack_id", sa.String(64)),
     sa.Column("pack_version", sa.Integer),
     sa.Column("due_at", Instant, comment="earliest running clock"),
     sa.Column("due_metric", sa.String(32)),
     sa.Column("due_source", sa.String(128)),
     sa.Index("ix_ticket_inbox", "state", "due_at"),
+    sa.Index("ix_ticket_filed_at", "filed_at"),
+    sa.Index("ix_ticket_closed_at", "closed_at"),
 )
 
 thread_key = sa.Table(
@@ -166,6 +171,7 @@ message = sa.Table(
     sa.Column("link", sa.Text),
     sa.Column("mail", Json, comment="threading headers"),
     sa.UniqueConstraint("channel", "external_id"),
+    sa.Index("ix_message_sent_at", "sent_at"),
 )
 
 attachment = sa.Table(
@@ -178,6 +184,21 @@ attachment = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("content", sa.LargeBinary, comment="null where the file was too large to keep"),
     sa.Column("url", sa.Text),
+)
+
+correction = sa.Table(
+    "correction",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), nullable=False, index=True),
+    sa.Column("at", Instant, nullable=False, index=True),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("reason_before", sa.String(32), nullable=False),
+    sa.Column("reason_after", sa.String(32), nullable=False),
+    sa.Column("language_before", sa.String(8), nullable=False),
+    sa.Column("language_after", sa.String(8), nullable=False),
+    sa.Column("tier_before", sa.String(32)),
+    sa.Column("tier_after", sa.String(32)),
 )
 
 cases = sa.Table(
@@ -232,7 +253,22 @@ decision = sa.Table(
     sa.Column("pack_id", sa.String(64), nullable=False),
     sa.Column("pack_version", sa.Integer, nullable=False),
     sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("facts", Json, nullable=False, comment="what was known, each fact by name, so that it can be replayed"),
     sa.Column("body", Json, nullable=False, comment="the whole decision with its trace"),
+)
+
+pack_activation = sa.Table(
+    "pack_activation",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("pack_id", sa.String(80), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False, comment="SHA-256 of what the file says"),
+    sa.Column("effective_from", Instant, nullable=False),
+    sa.Column("activated_at", Instant, nullable=False),
+    sa.Column("activated_by", sa.String(64), nullable=False),
+    sa.Column("summary", sa.Text, nullable=False, comment="what differs from the version before, in words"),
+    sa.UniqueConstraint("pack_id", "version"),
 )
 
 remedy = sa.Table(
@@ -261,6 +297,7 @@ remedy = sa.Table(
     sa.Column("settled_at", Instant),
     sa.Column("external_id", sa.String(512)),
     sa.Column("booked", Amount, comment="what the platform says it paid"),
+    sa.Column("result", Json, comment="what the platform handed over, such as a label"),
     sa.Column("refunded_before", Amount, comment="what the order had paid back when this was first claimed"),
     sa.Column("tries", sa.Integer, nullable=False, default=0),
     sa.Column("looks", sa.Integer, nullable=False, default=0, comment="look-ups since it became unknown"),
@@ -268,6 +305,88 @@ remedy = sa.Table(
     sa.Column("next_at", Instant, comment="next try or look-up; null when a job has it or nothing is left to do"),
 )
 _due_index(remedy.c.next_at)
+
+rma = sa.Table(
+    "rma",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True, comment="made from the ticket and the lines, so that it is one"),
+    sa.Column("number", sa.String(32), nullable=False, unique=True, comment="what buyer and warehouse write"),
+    sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), nullable=False, index=True),
+    sa.Column("channel", sa.String(64), sa.ForeignKey("channel.id"), nullable=False, comment="of the order"),
+    sa.Column("order_id", sa.String(255), nullable=False),
+    sa.Column("case_id", sa.String(255)),
+    sa.Column("lines", Json, nullable=False, comment="the order lines that come back, by their external id"),
+    sa.Column("approval", sa.String(64), sa.ForeignKey("remedy.key"), comment="the platform's own return, approved"),
+    sa.Column("label", sa.String(64), sa.ForeignKey("remedy.key")),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("opened_by", sa.String(64), nullable=False),
+)
+
+survey = sa.Table(
+    "survey",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False, comment="csat or nps"),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("answered_at", Instant, index=True),
+    sa.Column("score", sa.Integer, comment="1 to 5 for csat, 0 to 10 for nps"),
+    sa.Column("comment", sa.Text),
+    sa.UniqueConstraint("ticket", "kind"),
+)
+
+alarm = sa.Table(
+    "alarm",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("metric", sa.String(32), nullable=False),
+    sa.Column("subject", sa.String(64), nullable=False, comment="what it is about, such as a reason"),
+    sa.Column("episode", sa.String(128), unique=True, comment="metric and subject; null once it is over"),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("recipients", Json, nullable=False),
+    sa.Column("raised_at", Instant, nullable=False, index=True),
+    sa.Column("seen_at", Instant, nullable=False, comment="when it was last abnormal"),
+    sa.Column("closed_at", Instant),
+)
+
+appeal = sa.Table(
+    "appeal",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), nullable=False, index=True),
+    sa.Column("kind", sa.String(16), nullable=False, comment="appeal, objection or mediation"),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("lodged_by", sa.String(16), nullable=False, comment="desk, mail or hotline"),
+    sa.Column("why", sa.Text, nullable=False, comment="what the buyer says"),
+    sa.Column("filed_at", Instant, nullable=False),
+    sa.Column("opened_by", sa.String(64), nullable=False),
+    sa.Column("reviewer", sa.String(64), comment="who is to decide; null while nobody may"),
+    sa.Column("mediator", sa.Text, comment="a third party outside the desk"),
+    sa.Column("clock", Key, sa.ForeignKey("clock.id"), nullable=False),
+    sa.Column("taken_at", Instant, comment="when the review began"),
+    sa.Column("decided_at", Instant),
+    sa.Column("decided_by", sa.String(64)),
+    sa.Column("note", sa.Text, comment="why it was decided so"),
+    sa.Column("extended_until", Instant, comment="the end of the service period that an approval extended"),
+)
+
+extension = sa.Table(
+    "extension",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("ticket", Key, sa.ForeignKey("ticket.id"), nullable=False, index=True),
+    sa.Column("clock", Key, sa.ForeignKey("clock.id"), nullable=False),
+    sa.Column("seconds", sa.BigInteger, nullable=False, comment="how much more, in the measure of the clock"),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("report", sa.Text, nullable=False, comment="what the marketplace or the manager was told"),
+    sa.Column("told", sa.Text, nullable=False, comment="what the buyer was told"),
+    sa.Column("notice", sa.String(64), sa.ForeignKey("remedy.key"), comment="the answer that tells it; null by hand"),
+    sa.Column("state", sa.String(16), nullable=False, comment="asked, extended or void"),
+    sa.Column("asked_by", sa.String(64), nullable=False),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Index("ix_extension_notice", "notice"),
+)
 
 task = sa.Table(
     "task",

@@ -27,12 +27,22 @@ class Instant(sa.types.TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError(f"{value!r} has no time zone")
-        return (value - _EPOCH) // _MICROSECOND
+        return micros(value)
 
     def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
         """Return UTC."""
         del dialect
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else instant(value)
+
+
+def micros(value: datetime) -> int:
+    """Return what an instant is stored as."""
+    return (value - _EPOCH) // _MICROSECOND
+
+
+def instant(value: int) -> datetime:
+    """Return what a stored instant means, in UTC."""
+    return _EPOCH + timedelta(microseconds=value)
 
 
 class Amount(sa.types.TypeDecorator[Decimal]):
@@ -64,3 +74,9 @@ Json: sa.types.TypeEngine[Any] = sa.JSON(none_as_null=True).with_variant(
     postgresql.JSONB(none_as_null=True), "postgresql"
 )
 """A JSON document."""
+
+
+def json_text(dialect: sa.Dialect, name: str) -> sa.ColumnElement[Any]:
+    """Bind a parameter that is JSON text already, for a column of the type `Json`."""
+    text = sa.bindparam(name, type_=sa.Text)
+    return text if dialect.name == "sqlite" else sa.cast(text, postgresql.JSONB)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 UNSPACED = frozenset({"ja", "ko", "zh"})
 """Languages matched without word boundaries. Korean has spaces, but writers disagree where, so they are dropped too."""
@@ -35,9 +36,36 @@ _TRADITIONAL = str.maketrans(
 """Traditional characters that occur in the phrases, to their simplified form; used for Chinese only."""
 
 _LONGEST = 600
-_MARKS = re.compile(r"[^\w?]+|_+")
+_KEPT = 20_000
 _ENDS = re.compile(r"(?<=[?!。\uff01\uff1f؟])|[.…](?=\s|$)|[\r\n;\uff1b\u061b]+")
 _APOSTROPHES = re.compile(r"(?<=\w)['\u2019\u02bc`\u00b4](?=\w)")
+
+
+class _Spelling(dict[int, str]):
+    """What each character becomes in one language, found at its first use: `str.translate` then folds in one pass."""
+
+    def __init__(self, letters: Mapping[int, int | str]) -> None:
+        super().__init__()
+        self._letters = letters
+
+    def __missing__(self, point: int) -> str:
+        apart = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", chr(point)).casefold())
+        bare = "".join(char for char in apart if char in _KANA_MARKS or unicodedata.category(char) != "Mn")
+        plain = unicodedata.normalize("NFC", bare).translate(self._letters)
+        found = "".join(map(_word_or_gap, plain))
+        if len(self) < _KEPT:
+            self[point] = found
+        return found
+
+
+def _word_or_gap(char: str) -> str:
+    if char == "?":
+        return " ? "
+    return char if char.isalnum() or char in _KANA_MARKS else " "
+
+
+_ANY = _Spelling(_LETTERS)
+_CHINESE = _Spelling({**_LETTERS, **_TRADITIONAL})
 
 
 def fold(text: str, language: str) -> str:
@@ -45,16 +73,12 @@ def fold(text: str, language: str) -> str:
 
     A question mark stays, as a word of its own. Accents go (`reçu`, `recu`), ligatures and full-width forms are undone.
     """
-    text = unicodedata.normalize("NFKC", text)
     if language == "en":
         text = _APOSTROPHES.sub("", text)
-    text = unicodedata.normalize("NFD", text.casefold())
-    bare = "".join(char for char in text if char in _KANA_MARKS or unicodedata.category(char) != "Mn")
-    text = unicodedata.normalize("NFC", bare).translate(_LETTERS)
-    if language == "zh":
-        text = text.translate(_TRADITIONAL)
-    text = _MARKS.sub(" ", text.replace("?", " ? "))
-    return text.replace(" ", "") if language in UNSPACED else " ".join(text.split())
+    plain = text.translate(_CHINESE if language == "zh" else _ANY)
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFC", plain)
+    return "".join(plain.split()) if language in UNSPACED else " ".join(plain.split())
 
 
 def sentences(text: str) -> list[str]:

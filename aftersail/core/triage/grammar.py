@@ -5,6 +5,8 @@ Examples:
     (not|never) arrived           one of several, at any place
     small + (scratch|dent)        all parts in one sentence, in any order
     (not|never) > (arrived|came)  all parts in this order and close together: at most five words between two of them
+    not ~ (arrived|came)          the same, but at most two words between them; both may stand in one phrase
+    <not> > arrived               the words that the pack lists as `not` under `words`, as if they stood in brackets
     refund*                       a word that begins so; `*rechnung` one that ends so
     does + ?                      a question mark counts as a word
 """
@@ -13,11 +15,14 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aftersail.core.triage.folding import UNSPACED, fold
 
 _GROUP = re.compile(r"\(([^()]*)\)")
+_NAME = re.compile(r"<(\w+)>")
+_GAPS = {">": 5, "~": 2}
 _SPELT_OUT = {
     "de": (("ä", "ae"), ("ö", "oe"), ("ü", "ue")),
     "da": (("å", "aa"), ("ø", "oe")),
@@ -40,36 +45,52 @@ class Rule:
     Attributes:
         section: the pack's section it stands in: a reason, `ignore`, `escalation`, `severity_high`, `severity_low`.
         parts: per part every literal that fulfils it, with spaces where a word must end.
-        ordered: the parts must follow each other closely.
+        hint: it stands in a section such as `damaged?`: it points at the reason where nothing says it outright.
+        gaps: how many words may stand between each part and the next; empty where the order is free.
     """
 
     section: str
     parts: tuple[tuple[str, ...], ...]
-    ordered: bool = False
+    gaps: tuple[int, ...] = ()
+    hint: bool = False
 
 
-def parse(phrase: str, section: str, language: str) -> Rule:
+def parse(phrase: str, section: str, language: str, words: Mapping[str, str] | None = None) -> Rule:
     """Read one phrase.
 
+    Args:
+        phrase: as in the pack.
+        section: where it stands; with `?` at the end for a hint.
+        language: one of the languages of triage.
+        words: what `<name>` stands for: words with `|` between them.
+
     Raises:
-        PhraseError: brackets do not pair, a part is empty, a `*` stands inside, `+` and `>` are mixed, or it stands for
-            too many phrases.
+        PhraseError: brackets do not pair, a part is empty, a `*` stands inside, `+` is mixed with `>` or `~`, a name is
+            unknown, or it stands for too many phrases.
     """
-    texts = re.split(r"\s[+>]\s", phrase)
-    joins = set(re.findall(r"\s([+>])\s", phrase))
-    if len(joins) > 1:
-        raise PhraseError(f"{phrase!r} mixes + and >; use one of them")
+    plain = _name_by_name(phrase, words or {})
+    texts = re.split(r"\s[+>~]\s", plain)
+    joins = re.findall(r"\s([+>~])\s", plain)
+    if "+" in joins and set(joins) != {"+"}:
+        raise PhraseError(f"{phrase!r} mixes + with > or ~; use one of them")
     parts = tuple(_part(text.strip(), language) for text in texts)
-    return Rule(section=section, parts=parts, ordered=">" in joins)
+    gaps = tuple(_GAPS[join] for join in joins if join in _GAPS)
+    return Rule(section=section.rstrip("?"), parts=parts, gaps=gaps, hint=section.endswith("?"))
 
 
-def weigh(literals: tuple[str, ...], language: str) -> float:
-    """Weight of a match: 1 for one word, 1.5 for two, 2 for more. Two characters are a word where none are spaced."""
-    units = 0
-    for literal in literals:
-        bare = literal.strip()
-        units += (len(bare) + 1) // 2 if language in UNSPACED else len(bare.split())
-    return min(_WEIGHT_TOP, _WEIGHT_STEP + _WEIGHT_STEP * units)
+def _name_by_name(phrase: str, words: Mapping[str, str]) -> str:
+    def listed(found: re.Match[str]) -> str:
+        if found[1] not in words:
+            raise PhraseError(f"{phrase!r} uses <{found[1]}>, which `words` does not list")
+        before = phrase[: found.start()]
+        return words[found[1]] if before.count("(") > before.count(")") else f"({words[found[1]]})"
+
+    return _NAME.sub(listed, phrase)
+
+
+def weigh(words: int) -> float:
+    """Weight of a match: 1 for one word, 1.5 for two, 2 for more."""
+    return min(_WEIGHT_TOP, _WEIGHT_STEP + _WEIGHT_STEP * max(words, 1))
 
 
 def _part(part: str, language: str) -> tuple[str, ...]:

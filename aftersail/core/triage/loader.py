@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -16,15 +15,10 @@ from aftersail.core.triage.grammar import PhraseError, Rule, parse
 from aftersail.core.triage.language import LANGUAGES
 from aftersail.core.triage.matching import PhrasePack
 
-SECTIONS = frozenset({str(reason) for reason in Reason}) - {"other"} | {
-    "ignore",
-    "escalation",
-    "severity_high",
-    "severity_low",
-}
+_REASONS = frozenset(str(reason) for reason in Reason) - {"other"}
+HINTS = frozenset(f"{reason}?" for reason in _REASONS)
+SECTIONS = _REASONS | HINTS | {"ignore", "escalation", "severity_high", "severity_low"}
 SHIPPED = Path(__file__).parent / "phrases"
-
-_COMBINATIONS = 5000
 
 
 class PackError(ValueError):
@@ -117,36 +111,58 @@ def entries(path: Path) -> Iterator[tuple[str, int, Node]]:
 
 def _load(language: str, files: tuple[Path, ...]) -> PhrasePack:
     rules: list[Rule] = []
-    places: dict[frozenset[str], tuple[str, Path, int]] = {}
+    places: dict[object, tuple[str, Path, int]] = {}
+    words: dict[str, str] = {}
     for path in files:
         for section, line, node in entries(path):
+            if section == "words":
+                _name_words(path, line, node, words)
+                continue
             if section not in SECTIONS:
-                raise PackError(path, line, f"unknown section {section!r}", f"use one of {', '.join(sorted(SECTIONS))}")
+                raise PackError(
+                    path,
+                    line,
+                    f"unknown section {section!r}",
+                    f"use words or one of {', '.join(sorted(SECTIONS - HINTS))}",
+                )
             if not isinstance(node, SequenceNode) or not node.value:
                 raise PackError(path, line, f"section {section!r} is no list of phrases", "write `- phrase` below it")
             for item in node.value:
-                rule = _rule(path, item, section, language)
+                rule = _rule(path, item, section, language, words)
                 _claim(rule, places, path, item.start_mark.line + 1)
                 rules.append(rule)
     return PhrasePack(language, rules)
 
 
-def _rule(path: Path, item: Node, section: str, language: str) -> Rule:
+def _name_words(path: Path, line: int, node: Node, words: dict[str, str]) -> None:
+    """Read the `words` of a file; a later file may use and change those of an earlier one."""
+    if not isinstance(node, MappingNode):
+        raise PackError(path, line, "section 'words' must map a name to its words", "write `  not: no|not|never` below")
+    for key, value in node.value:
+        if not isinstance(value, ScalarNode) or any(mark in str(value.value) for mark in "()<>"):
+            wrong = f"the words of {str(key.value)!r} must be one text without brackets"
+            raise PackError(path, key.start_mark.line + 1, wrong, "write them with | between")
+        words[str(key.value)] = str(value.value)
+
+
+def _rule(path: Path, item: Node, section: str, language: str, words: Mapping[str, str]) -> Rule:
     line = item.start_mark.line + 1
     if not isinstance(item, ScalarNode):
         raise PackError(path, line, "a phrase must be text", "write `- phrase`")
     try:
-        return parse(str(item.value), section, language)
+        return parse(str(item.value), section, language, words)
     except PhraseError as error:
         raise PackError(path, line, str(error), "see the head of core/triage/grammar.py") from error
 
 
-def _claim(rule: Rule, places: dict[frozenset[str], tuple[str, Path, int]], path: Path, line: int) -> None:
-    if rule.section in {"escalation", "severity_high", "severity_low"}:
+def _claim(rule: Rule, places: dict[object, tuple[str, Path, int]], path: Path, line: int) -> None:
+    """Refuse a plain phrase, or the same parts joined, that stands for two reasons; wider groups may overlap."""
+    if rule.hint or rule.section in {"escalation", "severity_high", "severity_low"}:
         return
-    for literals in itertools.islice(itertools.product(*rule.parts), _COMBINATIONS):
-        section, first_path, first_line = places.setdefault(frozenset(literals), (rule.section, path, line))
+    claimed: tuple[object, ...] = (rule.parts,) if len(rule.parts) > 1 else rule.parts[0]
+    for phrase in claimed:
+        section, first_path, first_line = places.setdefault(phrase, (rule.section, path, line))
         if section != rule.section:
-            phrase = " + ".join(literal.strip() for literal in literals)
-            wrong = f"{phrase!r} stands for {rule.section!r} and, in {first_path.name}:{first_line}, for {section!r}"
+            said = phrase.strip() if isinstance(phrase, str) else " + ".join(part[0].strip() for part in rule.parts)
+            wrong = f"{said!r} stands for {rule.section!r} and, in {first_path.name}:{first_line}, for {section!r}"
             raise PackError(path, line, wrong, "keep it in one section")

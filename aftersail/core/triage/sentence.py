@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import cached_property
 
 from aftersail.core.triage.folding import UNSPACED, fold
 
@@ -12,46 +12,48 @@ _EDGES = "\"'.,:;!?()[]«»“”„‚¡¿*-–—"  # noqa: RUF001 - the quota
 _LONGEST = 40
 
 
-@dataclass(frozen=True)
 class Sentence:
-    """A folded sentence and where each of its characters comes from.
+    """A folded sentence, and where each of its characters comes from.
 
     Attributes:
         folded: with a space at either end where words have boundaries.
-        words: the words as written; single folded characters in an unspaced language.
-        owners: for each character of `folded` the number of its word.
-        glue: what stands between two words.
     """
 
-    folded: str
-    words: tuple[str, ...]
-    owners: tuple[int, ...]
-    glue: str
-
-    @classmethod
-    def of(cls, text: str, language: str) -> Sentence:
-        """Fold a sentence."""
-        if language in UNSPACED:
-            folded = fold(text, language)
-            return cls(folded, tuple(folded), tuple(range(len(folded))), "")
-        words = tuple(text.split())
-        folded, owners = " ", [0]
-        for number, word in enumerate(words):
-            if piece := fold(word, language):
-                folded += f"{piece} "
-                owners += [number] * (len(piece) + 1)
-        return cls(folded, words, tuple(owners), " ")
+    def __init__(self, text: str, language: str) -> None:
+        self._text = text
+        self._language = language
+        self._spaced = language not in UNSPACED
+        folded = fold(text, language)
+        self.folded = f" {folded} " if self._spaced else folded
 
     def words_between(self, begin: int, end: int) -> int:
         """How many words stand between two places of `folded`; two characters are a word where none are spaced."""
-        between = self.folded[begin:end]
-        return len(between.split()) if self.glue else len(between) // 2
+        return self.folded.count(" ", begin, end) - 1 if self._spaced else (end - begin) // 2
 
-    def quote(self, places: Iterable[int]) -> str:
+    def size(self, begin: int, end: int) -> int:
+        """How many words lie within two places; two characters are a word where none are spaced, a `?` is none."""
+        if self.folded[begin:end] == "?":
+            return 0
+        return self.folded.count(" ", begin, end) + 1 if self._spaced else (end - begin + 1) // 2
+
+    def quote(self, spans: Iterable[tuple[int, int]]) -> str:
         """The words that stand at these places of `folded`, as written; an ellipsis stands for words left out."""
-        numbers = sorted({self.owners[place] for place in places})
+        words, owners = self._origin
+        numbers = sorted({owners[place] for begin, end in spans for place in range(begin, end)})
         said = ""
         for before, number in itertools.pairwise([numbers[0], *numbers]):
-            gap = " … " if number > before + 1 else self.glue if number > before else ""
-            said += gap + (self.words[number].strip(_EDGES) or self.words[number])[:_LONGEST]
+            gap = " … " if number > before + 1 else " " * self._spaced if number > before else ""
+            said += gap + (words[number].strip(_EDGES) or words[number])[:_LONGEST]
         return said
+
+    @cached_property
+    def _origin(self) -> tuple[tuple[str, ...], list[int]]:
+        """The words as written, single folded characters where none are spaced, and each place's word."""
+        if not self._spaced:
+            return tuple(self.folded), list(range(len(self.folded)))
+        words = tuple(self._text.split())
+        owners = [0]
+        for number, word in enumerate(words):
+            if piece := fold(word, self._language):
+                owners += [number] * (len(piece) + 1)
+        return words, owners

@@ -184,6 +184,27 @@ class RemedyView(Record):
     external_id: str | None
 
 
+class ReturnView(Record):
+    """A return.
+
+    Attributes:
+        lines: the order lines that come back, by their external id.
+        approval: how far the approval on the platform is; None where it has none.
+        label: how far the label is; None where none is bought through an API.
+    """
+
+    number: str
+    lines: tuple[str, ...]
+    case_id: str | None
+    opened_at: Instant
+    opened_by: str
+    approval: str | None
+    label: str | None
+    tracking_number: str | None
+    label_link: str | None
+    label_cost: str | None
+
+
 class RefundList(Record):
     """One page of the ledger of refunds, newest first; `total` counts all that match."""
 
@@ -233,5 +254,6 @@ class TicketView(Record):
     clocks: tuple[ClockView, ...]
     decisions: tuple[DecisionView, ...]
     remedies: tuple[RemedyView, ...]
+    returns: tuple[ReturnView, ...]
     tasks: tuple[TaskView, ...]
     history: tuple[HistoryLine, ...]

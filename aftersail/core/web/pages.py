@@ -15,9 +15,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from aftersail.core.desk.tickets import TicketState
-from aftersail.core.insight.alarms import reason_spikes
-from aftersail.core.insight.figures import figures
+from aftersail.core.insight.board import report
 from aftersail.core.insight.health import desk_health
+from aftersail.core.insight.kpis import calendars_of
 from aftersail.core.remedies import RemedyState
 from aftersail.core.runtime.app import App
 from aftersail.core.store.engine import reading
@@ -100,13 +100,19 @@ class Pages:
         )
 
     def figures(self, request: Request) -> Response:
-        """Show what happened in the last days."""
+        """Show the live board: what happened in the last days, and how the desk stands now."""
         days = int(_one_of(request, "days", [str(each) for each in _DAYS], "7"))
         now = self._app.now()
         with reading(self._app.engine).connect() as conn:
-            counted = figures(conn, now - timedelta(days=days), now)
-            spikes = reason_spikes(conn, now)
-        return self._render("figures.html", title="Figures", counted=counted, spikes=spikes, days=days, choices=_DAYS)
+            board = report(conn, now - timedelta(days=days), now, calendars_of(self._app.packs))
+        return self._render(
+            "figures.html",
+            title="Figures",
+            board=board,
+            days=days,
+            choices=_DAYS,
+            address=_address("/figures", {"days": days}),
+        )
 
     def error(self, status: int, what: str) -> Response:
         """Say that there is nothing to show."""

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import jinja2
 
 from aftersail import __version__
+from aftersail.core.insight.measures import Share, span
 
 FOLDER: Final = Path(__file__).parent
 _KILO: Final = 1000
@@ -27,6 +28,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"iso": iso, "utc": utc, "words": words, "web_link": web_link, "told": told, "size": size}
+    made.filters |= {"span": span, "percent": percent}
     made.globals |= {"countdown": countdown, "plural": plural, "version": __version__}
     return made
 
@@ -44,6 +46,11 @@ def utc(at: datetime) -> str:
 def words(code: str) -> str:
     """Write a code of ours as words: `first_response` is `first response`."""
     return code.replace("_", " ")
+
+
+def percent(share: Share) -> str:
+    """Write a share: `66.7 %`, a dash of nothing."""
+    return "\u2013" if share.percent is None else f"{share.percent} %"
 
 
 def plural(count: int, noun: str) -> str:

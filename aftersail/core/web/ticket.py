@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from aftersail.core import clocks, policy
 from aftersail.core.contract import Money
 from aftersail.core.insight.figures import exact_money
+from aftersail.core.remedies.returns import rma_rows
 from aftersail.core.store import tables
 from aftersail.core.web.listing import money, remedy_view, ticket_row, ticket_rows
 from aftersail.core.web.models import (
@@ -23,6 +24,7 @@ from aftersail.core.web.models import (
     OrderLineView,
     OrderView,
     RemedyView,
+    ReturnView,
     ShipmentView,
     TaskView,
     TicketView,
@@ -47,6 +49,7 @@ def ticket_view(conn: sa.Connection, number: int) -> TicketView | None:
         clocks=_clocks(conn, number),
         decisions=_decisions(conn, number),
         remedies=_remedies(conn, number),
+        returns=_returns(conn, number),
         tasks=_tasks(conn, number),
         history=_history(conn, number),
     )
@@ -185,6 +188,11 @@ def _remedies(conn: sa.Connection, number: int) -> tuple[RemedyView, ...]:
     table = tables.remedy
     rows = conn.execute(sa.select(table).where(table.c.ticket == number).order_by(table.c.planned_at, table.c.key))
     return tuple(remedy_view(row) for row in rows)
+
+
+def _returns(conn: sa.Connection, number: int) -> tuple[ReturnView, ...]:
+    rows = rma_rows(conn, tables.rma.c.ticket == number)
+    return tuple(ReturnView(**{name: row[name] for name in ReturnView.model_fields}) for row in rows)
 
 
 def _tasks(conn: sa.Connection, number: int) -> tuple[TaskView, ...]:

@@ -151,6 +151,11 @@ LOOKUP = _silver(
     "a refund of unknown outcome is paid again, or never",
     "find the refund by our key (or amount and time) in the platform's own list",
 )
+LABEL_KEY = _silver(
+    "same-label-once",
+    "a return label is bought and paid for twice",
+    "send LabelRequest.key as the platform's idempotency key, or declare the label idempotency `none`",
+)
 OVER_REFUND = _silver(
     "over-refund-refused",
     "more goes back than the buyer paid",

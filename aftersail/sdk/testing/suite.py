@@ -99,10 +99,10 @@ class Suite(ABC):
         scene = self.make()
         return scene, scene.writes[index]
 
-    def refund_index(self) -> int:
-        """Find the write that refunds."""
-        found = [index for index, write in self.writes() if write.hook == "issue_refund"]
-        rules.WRITES_TRIED.require(found, "the scene tries no issue_refund")
+    def index_of(self, hook: str) -> int:
+        """Find the write of an operation, such as `issue_refund`."""
+        found = [index for index, write in self.writes() if write.hook == hook]
+        rules.WRITES_TRIED.require(found, f"the scene tries no {hook}")
         return found[0]
 
     def run(self, scene: Scene, write: Write, **instead: Any) -> Callable[[], Any]:

@@ -71,7 +71,7 @@ class WriteRules(Suite):
         """Where keys or states protect a refund, sending it again has no second effect."""
         if self.connector_class.capabilities.refund.idempotency not in {Idempotency.KEY, Idempotency.NATURAL}:
             pytest.skip("the platform honours no keys")
-        index = self.refund_index()
+        index = self.index_of("issue_refund")
         scene, write = self.scene_of(index)
         before = write.effects()
         self.run(scene, write)()
@@ -86,12 +86,34 @@ class WriteRules(Suite):
             write.effects() - before == 1, "a refund sent again after a lost answer was booked twice"
         )
 
+    @rules.LABEL_KEY
+    def test_same_key_buys_one_label(self) -> None:
+        """Where keys protect a label, asking again gives the same one, also after a lost answer."""
+        if self.connector_class.capabilities.label.idempotency is not Idempotency.KEY:
+            pytest.skip("the platform honours no keys for labels")
+        index = self.index_of("buy_label")
+        for lost in (False, True):
+            scene, write = self.scene_of(index)
+            before = write.effects()
+            first = None
+            if lost:
+                scene.simulator.fail_next(write.operation, Fault.TIMEOUT_AFTER)
+                what = "buy_label under timeout_after"
+                self.expect(rules.LABEL_KEY, scene, Ambiguous, what, self.run(scene, write))
+            else:
+                first = self.run(scene, write)()
+            label = self.run(scene, write)()
+            same = first is None or first.external_id == label.external_id
+            rules.LABEL_KEY.require(same, f"the same request gave {label!r} after {first!r}")
+            bought = write.effects() - before
+            rules.LABEL_KEY.require(bought == 1, f"the same label asked for twice was bought {bought} times")
+
     @rules.LOOKUP
     def test_lookup_tells(self) -> None:
         """Before a refund the look-up finds nothing, after a lost answer it finds it."""
         if "lookup_refund" not in self.connector_class.operations():
             pytest.skip("the connector looks no refund up")
-        scene, write = self.scene_of(self.refund_index())
+        scene, write = self.scene_of(self.index_of("issue_refund"))
         refund: RefundRequest = write.arguments["refund"]
         before = scene.connect(self.connector_class).lookup_refund(refund)
         rules.LOOKUP.require(before is None, f"the look-up found {before!r} before anything was sent")
@@ -107,7 +129,7 @@ class WriteRules(Suite):
         """More than was paid never goes back."""
         if "issue_refund" not in self.connector_class.operations():
             pytest.skip("the connector refunds nothing")
-        scene, write = self.scene_of(self.refund_index())
+        scene, write = self.scene_of(self.index_of("issue_refund"))
         refund: RefundRequest = write.arguments["refund"]
         huge = Money(amount=refund.amount.amount * 1_000_000, currency=refund.amount.currency)
         before = write.effects()

@@ -20,6 +20,21 @@ KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Create every table."""
     op.create_table(
+        "alarm",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("metric", sa.String(length=32), nullable=False),
+        sa.Column("subject", sa.String(length=64), nullable=False, comment="what it is about, such as a reason"),
+        sa.Column("episode", sa.String(length=128), nullable=True, comment="metric and subject; null once it is over"),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("recipients", JSON, nullable=False),
+        sa.Column("raised_at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False, comment="when it was last abnormal"),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alarm")),
+        sa.UniqueConstraint("episode", name=op.f("uq_alarm_episode")),
+    )
+    op.create_index(op.f("ix_alarm_raised_at"), "alarm", ["raised_at"], unique=False)
+    op.create_table(
         "channel",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
@@ -63,6 +78,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
     )
     op.create_index(op.f("ix_event_ticket"), "event", ["ticket"], unique=False)
+    op.create_table(
+        "pack_activation",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("pack_id", sa.String(length=80), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False, comment="SHA-256 of what the file says"),
+        sa.Column("effective_from", sa.BigInteger(), nullable=False),
+        sa.Column("activated_at", sa.BigInteger(), nullable=False),
+        sa.Column("activated_by", sa.String(length=64), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=False, comment="what differs from the version before, in words"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pack_activation")),
+        sa.UniqueConstraint("pack_id", "version", name=op.f("uq_pack_activation_pack_id_version")),
+    )
     op.create_table(
         "cursor",
         sa.Column("channel", sa.String(length=64), nullable=False),
@@ -146,8 +174,15 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=32), nullable=False),
         sa.Column("reason_because", sa.Text(), nullable=False),
         sa.Column("escalation", sa.Boolean(), nullable=False),
+        sa.Column("severity", sa.String(length=8), nullable=False),
         sa.Column("tier", sa.String(length=32), nullable=True),
-        sa.Column("owner", sa.String(length=64), nullable=True),
+        sa.Column(
+            "graded",
+            JSON,
+            nullable=True,
+            comment="what an agent has set for good: tier, reason, language; null where nobody has",
+        ),
+        sa.Column("owner", sa.String(length=64), nullable=True, comment="who follows it through"),
         sa.Column("buyer_key", sa.String(length=320), nullable=True),
         sa.Column("buyer_name", sa.Text(), nullable=True),
         sa.Column("buyer_email", sa.String(length=320), nullable=True),
@@ -162,17 +197,21 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("merged_into", KEY, nullable=True, comment="the ticket that took its place"),
         sa.Column("pack_id", sa.String(length=64), nullable=True),
         sa.Column("pack_version", sa.Integer(), nullable=True),
         sa.Column("due_at", sa.BigInteger(), nullable=True, comment="earliest running clock"),
         sa.Column("due_metric", sa.String(length=32), nullable=True),
         sa.Column("due_source", sa.String(length=128), nullable=True),
         sa.ForeignKeyConstraint(["channel"], ["channel.id"], name=op.f("fk_ticket_channel")),
+        sa.ForeignKeyConstraint(["merged_into"], ["ticket.id"], name=op.f("fk_ticket_merged_into")),
         sa.ForeignKeyConstraint(["orders_id"], ["orders.id"], name=op.f("fk_ticket_orders_id")),
         sa.ForeignKeyConstraint(["via"], ["channel.id"], name=op.f("fk_ticket_via")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket")),
     )
     op.create_index(op.f("ix_ticket_buyer_key"), "ticket", ["buyer_key"], unique=False)
+    op.create_index("ix_ticket_closed_at", "ticket", ["closed_at"], unique=False)
+    op.create_index("ix_ticket_filed_at", "ticket", ["filed_at"], unique=False)
     op.create_index("ix_ticket_inbox", "ticket", ["state", "due_at"], unique=False)
     op.create_index(op.f("ix_ticket_orders_id"), "ticket", ["orders_id"], unique=False)
     op.create_table(
@@ -231,6 +270,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_clock_ticket"), "clock", ["ticket"], unique=False)
     op.create_table(
+        "correction",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("ticket", KEY, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.String(length=64), nullable=False),
+        sa.Column("reason_before", sa.String(length=32), nullable=False),
+        sa.Column("reason_after", sa.String(length=32), nullable=False),
+        sa.Column("language_before", sa.String(length=8), nullable=False),
+        sa.Column("language_after", sa.String(length=8), nullable=False),
+        sa.Column("tier_before", sa.String(length=32), nullable=True),
+        sa.Column("tier_after", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.id"], name=op.f("fk_correction_ticket")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_correction")),
+    )
+    op.create_index(op.f("ix_correction_at"), "correction", ["at"], unique=False)
+    op.create_index(op.f("ix_correction_ticket"), "correction", ["ticket"], unique=False)
+    op.create_table(
         "decision",
         sa.Column("id", KEY, nullable=False),
         sa.Column("ticket", KEY, nullable=False),
@@ -238,6 +294,9 @@ def upgrade() -> None:
         sa.Column("pack_id", sa.String(length=64), nullable=False),
         sa.Column("pack_version", sa.Integer(), nullable=False),
         sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column(
+            "facts", JSON, nullable=False, comment="what was known, each fact by name, so that it can be replayed"
+        ),
         sa.Column("body", JSON, nullable=False, comment="the whole decision with its trace"),
         sa.ForeignKeyConstraint(["ticket"], ["ticket.id"], name=op.f("fk_decision_ticket")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
@@ -269,6 +328,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
         sa.UniqueConstraint("channel", "external_id", name=op.f("uq_message_channel_external_id")),
     )
+    op.create_index("ix_message_sent_at", "message", ["sent_at"], unique=False)
     op.create_index(op.f("ix_message_ticket"), "message", ["ticket"], unique=False)
     op.create_table(
         "order_mention",
@@ -313,6 +373,7 @@ def upgrade() -> None:
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.Column("external_id", sa.String(length=512), nullable=True),
         sa.Column("booked", sa.BigInteger(), nullable=True, comment="what the platform says it paid"),
+        sa.Column("result", JSON, nullable=True, comment="what the platform handed over, such as a label"),
         sa.Column(
             "refunded_before",
             sa.BigInteger(),
@@ -345,6 +406,20 @@ def upgrade() -> None:
     op.create_index(op.f("ix_remedy_state"), "remedy", ["state"], unique=False)
     op.create_index(op.f("ix_remedy_ticket"), "remedy", ["ticket"], unique=False)
     op.create_table(
+        "survey",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("ticket", KEY, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False, comment="csat or nps"),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.Column("score", sa.Integer(), nullable=True, comment="1 to 5 for csat, 0 to 10 for nps"),
+        sa.Column("comment", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.id"], name=op.f("fk_survey_ticket")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_survey")),
+        sa.UniqueConstraint("ticket", "kind", name=op.f("uq_survey_ticket_kind")),
+    )
+    op.create_index(op.f("ix_survey_answered_at"), "survey", ["answered_at"], unique=False)
+    op.create_table(
         "thread_key",
         sa.Column(
             "key",
@@ -358,6 +433,35 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_thread_key_ticket"), "thread_key", ["ticket"], unique=False)
     op.create_table(
+        "appeal",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("ticket", KEY, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False, comment="appeal, objection or mediation"),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("lodged_by", sa.String(length=16), nullable=False, comment="desk, mail or hotline"),
+        sa.Column("why", sa.Text(), nullable=False, comment="what the buyer says"),
+        sa.Column("filed_at", sa.BigInteger(), nullable=False),
+        sa.Column("opened_by", sa.String(length=64), nullable=False),
+        sa.Column("reviewer", sa.String(length=64), nullable=True, comment="who is to decide; null while nobody may"),
+        sa.Column("mediator", sa.Text(), nullable=True, comment="a third party outside the desk"),
+        sa.Column("clock", KEY, nullable=False),
+        sa.Column("taken_at", sa.BigInteger(), nullable=True, comment="when the review began"),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.Column("decided_by", sa.String(length=64), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True, comment="why it was decided so"),
+        sa.Column(
+            "extended_until",
+            sa.BigInteger(),
+            nullable=True,
+            comment="the end of the service period that an approval extended",
+        ),
+        sa.ForeignKeyConstraint(["clock"], ["clock.id"], name=op.f("fk_appeal_clock")),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.id"], name=op.f("fk_appeal_ticket")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_appeal")),
+    )
+    op.create_index(op.f("ix_appeal_state"), "appeal", ["state"], unique=False)
+    op.create_index(op.f("ix_appeal_ticket"), "appeal", ["ticket"], unique=False)
+    op.create_table(
         "attachment",
         sa.Column("id", KEY, nullable=False),
         sa.Column("message", KEY, nullable=False),
@@ -370,6 +474,50 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attachment")),
     )
     op.create_index(op.f("ix_attachment_message"), "attachment", ["message"], unique=False)
+    op.create_table(
+        "extension",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("ticket", KEY, nullable=False),
+        sa.Column("clock", KEY, nullable=False),
+        sa.Column("seconds", sa.BigInteger(), nullable=False, comment="how much more, in the measure of the clock"),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("report", sa.Text(), nullable=False, comment="what the marketplace or the manager was told"),
+        sa.Column("told", sa.Text(), nullable=False, comment="what the buyer was told"),
+        sa.Column("notice", sa.String(length=64), nullable=True, comment="the answer that tells it; null by hand"),
+        sa.Column("state", sa.String(length=16), nullable=False, comment="asked, extended or void"),
+        sa.Column("asked_by", sa.String(length=64), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["clock"], ["clock.id"], name=op.f("fk_extension_clock")),
+        sa.ForeignKeyConstraint(["notice"], ["remedy.key"], name=op.f("fk_extension_notice")),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.id"], name=op.f("fk_extension_ticket")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_extension")),
+    )
+    op.create_index("ix_extension_notice", "extension", ["notice"], unique=False)
+    op.create_index(op.f("ix_extension_ticket"), "extension", ["ticket"], unique=False)
+    op.create_table(
+        "rma",
+        sa.Column(
+            "key", sa.String(length=64), nullable=False, comment="made from the ticket and the lines, so that it is one"
+        ),
+        sa.Column("number", sa.String(length=32), nullable=False, comment="what buyer and warehouse write"),
+        sa.Column("ticket", KEY, nullable=False),
+        sa.Column("channel", sa.String(length=64), nullable=False, comment="of the order"),
+        sa.Column("order_id", sa.String(length=255), nullable=False),
+        sa.Column("case_id", sa.String(length=255), nullable=True),
+        sa.Column("lines", JSON, nullable=False, comment="the order lines that come back, by their external id"),
+        sa.Column("approval", sa.String(length=64), nullable=True, comment="the platform's own return, approved"),
+        sa.Column("label", sa.String(length=64), nullable=True),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("opened_by", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["approval"], ["remedy.key"], name=op.f("fk_rma_approval")),
+        sa.ForeignKeyConstraint(["channel"], ["channel.id"], name=op.f("fk_rma_channel")),
+        sa.ForeignKeyConstraint(["label"], ["remedy.key"], name=op.f("fk_rma_label")),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.id"], name=op.f("fk_rma_ticket")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_rma")),
+        sa.UniqueConstraint("number", name=op.f("uq_rma_number")),
+    )
+    op.create_index(op.f("ix_rma_ticket"), "rma", ["ticket"], unique=False)
     op.create_table(
         "task",
         sa.Column("id", KEY, nullable=False),
@@ -434,17 +582,24 @@ def downgrade() -> None:
     op.drop_table("schedule")
     op.drop_table("job")
     op.drop_table("task")
+    op.drop_table("rma")
+    op.drop_table("extension")
     op.drop_table("attachment")
+    op.drop_table("appeal")
     op.drop_table("thread_key")
+    op.drop_table("survey")
     op.drop_table("remedy")
     op.drop_table("order_mention")
     op.drop_table("message")
     op.drop_table("decision")
+    op.drop_table("correction")
     op.drop_table("clock")
     op.drop_table("cases")
     op.drop_table("ticket")
     op.drop_table("shipment")
     op.drop_table("orders")
     op.drop_table("cursor")
+    op.drop_table("pack_activation")
     op.drop_table("event")
     op.drop_table("channel")
+    op.drop_table("alarm")

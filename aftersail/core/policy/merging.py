@@ -1,0 +1,157 @@
+"""Which rows about rights match a ticket, layer by layer, and what became of each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Generic, Literal
+
+from aftersail.core.policy.decision import RowTrace
+from aftersail.core.policy.expressions import ClauseResult, Finding, Outcome
+from aftersail.core.policy.lines import Line, Origin, RowT_co
+from aftersail.core.policy.matching import Matcher
+from aftersail.core.policy.rights import RightsRow
+
+Section = Literal["window", "exception", "liability", "cost", "refund_due", "route", "remedy"]
+
+
+@dataclass
+class Seen:
+    """One row as it came out; what became of it is added as it becomes known."""
+
+    section: Section
+    line: Line[RightsRow]
+    finding: Finding
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Pick(Generic[RowT_co]):
+    """The answer of one layer: a pack of a law or a marketplace, or the seller's own.
+
+    Attributes:
+        candidates: the rows that may be the most specific one that matches.
+        sure: the last of them surely matches; else perhaps none does.
+        doubts: why nobody can tell which it is.
+    """
+
+    candidates: tuple[Line[RowT_co], ...]
+    sure: bool
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> Line[RowT_co]:
+        """The row the layer answers with; where several may, the one that is sure to match, else the first."""
+        return self.candidates[-1] if self.sure else self.candidates[0]
+
+    @property
+    def decides(self) -> bool:
+        """Whether the layer's answer is one row, surely, and somebody verified it."""
+        return self.sure and len(self.candidates) == 1 and self.line.verified
+
+    @property
+    def doubt(self) -> str:
+        """Why the layer cannot decide alone."""
+        said = [*self.doubts, *(f"row {line.name} is not verified" for line in self.candidates if not line.verified)]
+        return "; ".join(dict.fromkeys(said))
+
+
+class Rows:
+    """Judges rows about rights for one ticket and keeps what it saw.
+
+    Attributes:
+        seen: every row that was looked at, in order.
+    """
+
+    def __init__(self, matcher: Matcher) -> None:
+        self.seen: list[Seen] = []
+        self._matcher = matcher
+        self._bound: dict[Origin, Finding] = {}
+        self._by_line: dict[int, Seen] = {}
+
+    def picks(
+        self,
+        section: Section,
+        lines: Iterable[Line[RowT_co]],
+        extra: Mapping[int, Finding] | None = None,
+    ) -> list[Pick[RowT_co]]:
+        """Find each layer's answer; layers without a row that may match have none.
+
+        Args:
+            section: what the trace calls the rows.
+            lines: sorted as `Rights` keeps them.
+            extra: a finding of a row's own, by its place among the lines.
+        """
+        found: list[Pick[RowT_co]] = []
+        numbered = enumerate(lines)
+        for _, layer in groupby(numbered, key=lambda item: item[1].origin.layer):
+            candidates: list[Line[RowT_co]] = []
+            doubts: list[str] = []
+            sure = False
+            for number, line in layer:
+                more = (extra[number],) if extra and number in extra else ()
+                seen = self.judge(section, line, more)
+                if seen.finding.outcome is Outcome.FAILS:
+                    continue
+                if sure:
+                    seen.notes.append(f"the more specific row {candidates[-1].row.id} counts")
+                    continue
+                candidates.append(line)
+                sure = seen.finding.outcome is Outcome.HOLDS
+                if not sure:
+                    doubts.append(f"cannot tell whether row {line.name} counts: {because(seen.finding.clauses)}")
+            if candidates:
+                found.append(Pick(tuple(candidates), sure, tuple(doubts)))
+        return found
+
+    def judge(
+        self,
+        section: Section,
+        line: Line[RowT_co],
+        more: Sequence[Finding] = (),
+    ) -> Seen:
+        """Find out whether a row matches: whom its pack binds, its own keys, and what else is asked of it."""
+        bound = self._bound.get(line.origin)
+        if bound is None:
+            bound = self._bound[line.origin] = self._matcher.all_of(line.origin.keys)
+        parts = [bound]
+        if bound.outcome is not Outcome.FAILS:
+            parts += [self._matcher.all_of(line.keys), *more]
+        seen = Seen(section, line, _joined(parts))
+        self.seen.append(seen)
+        self._by_line[id(line)] = seen
+        return seen
+
+    def note(self, line: Line[RightsRow], text: str) -> None:
+        """Say what became of a row that was judged."""
+        self._by_line[id(line)].notes.append(text)
+
+    def traces(self) -> list[RowTrace]:
+        """Return what was seen, for the trace."""
+        return [
+            RowTrace(
+                section=seen.section,
+                row=seen.line.row.id,
+                where=seen.line.where,
+                outcome=seen.finding.outcome,
+                clauses=seen.finding.clauses,
+                notes=tuple(seen.notes),
+                pack=f"{seen.line.origin.pack_id}@{seen.line.origin.version}",
+                source=seen.line.reading,
+            )
+            for seen in self.seen
+        ]
+
+
+def because(clauses: Iterable[ClauseResult]) -> str:
+    """Say why nobody can tell, each reason once."""
+    return "; ".join(dict.fromkeys(clause.because for clause in clauses if clause.because))
+
+
+def _joined(parts: Sequence[Finding]) -> Finding:
+    for outcome in (Outcome.FAILS, Outcome.UNKNOWN):
+        decisive = [part for part in parts if part.outcome is outcome]
+        if decisive:
+            return Finding(outcome, tuple(clause for part in decisive for clause in part.clauses))
+    return Finding(Outcome.HOLDS, tuple(clause for part in parts for clause in part.clauses))
