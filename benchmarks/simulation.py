@@ -136,7 +136,7 @@ def measure(count: int) -> Iterator[Result]:
             (seconds(ours), seconds(lambda: [decide(changed, facts, _NOW) for facts in known])) for _ in range(rounds)
         ]
         if count > _SMALL:
-            source = DraftSource((), "starter.yaml", (Path(name) / "starter.yaml").read_bytes())
+            source = DraftSource((_SHIPPED / "law", _SHIPPED / "market"), "starter.yaml", (Path(name) / "starter.yaml").read_bytes())
             until = _NOW + timedelta(days=400)
             yield result(
                 f"{count} stored requests in {os.cpu_count()} processes",

@@ -19,7 +19,7 @@ class RowTrace:
     """One row of the pack as it came out. No `Record`, since a decision makes hundreds of them.
 
     Attributes:
-        section: the part of the pack it stands in.
+        section: the part of the pack it stands in; `pack` for all rows of a pack that does not bind here.
         where: file and line.
         clauses: the clauses that decided it.
         notes: what became of it where that is not plain.
@@ -28,7 +28,7 @@ class RowTrace:
     """
 
     section: Literal[
-        "tier", "target", "rule", "window", "exception", "liability", "cost", "refund_due", "route", "remedy"
+        "tier", "target", "rule", "pack", "window", "exception", "liability", "cost", "refund_due", "route", "remedy"
     ]
     row: str
     where: str

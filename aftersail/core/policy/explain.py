@@ -25,6 +25,7 @@ _SECTIONS = {
     "refund_due": "refund deadline",
     "route": "way of the money",
     "remedy": "choice of remedy",
+    "pack": "pack",
 }
 
 

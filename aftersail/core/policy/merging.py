@@ -61,13 +61,14 @@ class Rows:
     """Judges rows about rights for one ticket and keeps what it saw.
 
     Attributes:
-        seen: every row that was looked at, in order.
+        seen: every row that was looked at, in order; those of packs that do not bind are not.
     """
 
     def __init__(self, matcher: Matcher) -> None:
         self.seen: list[Seen] = []
         self._matcher = matcher
         self._bound: dict[Origin, Finding] = {}
+        self._unbound: dict[Origin, RowTrace] = {}
         self._by_line: dict[int, Seen] = {}
 
     def picks(
@@ -90,6 +91,8 @@ class Rows:
             doubts: list[str] = []
             sure = False
             for number, line in layer:
+                if self._binds(line).outcome is Outcome.FAILS:
+                    continue
                 more = (extra[number],) if extra and number in extra else ()
                 seen = self.judge(section, line, more)
                 if seen.finding.outcome is Outcome.FAILS:
@@ -112,16 +115,24 @@ class Rows:
         more: Sequence[Finding] = (),
     ) -> Seen:
         """Find out whether a row matches: whom its pack binds, its own keys, and what else is asked of it."""
-        bound = self._bound.get(line.origin)
-        if bound is None:
-            bound = self._bound[line.origin] = self._matcher.all_of(line.origin.keys)
-        parts = [bound]
-        if bound.outcome is not Outcome.FAILS:
-            parts += [self._matcher.all_of(line.keys), *more]
-        seen = Seen(section, line, _joined(parts))
+        bound = self._binds(line)
+        if bound.outcome is Outcome.FAILS:
+            return Seen(section, line, bound)
+        seen = Seen(section, line, _joined([bound, self._matcher.all_of(line.keys), *more]))
         self.seen.append(seen)
         self._by_line[id(line)] = seen
         return seen
+
+    def _binds(self, line: Line[RightsRow]) -> Finding:
+        """Find out whether a row's pack binds at all; where it does not, the trace has one row for the whole pack."""
+        origin = line.origin
+        bound = self._bound.get(origin)
+        if bound is None:
+            bound = self._bound[origin] = self._matcher.all_of(origin.keys)
+            if bound.outcome is Outcome.FAILS:
+                name, file = f"{origin.pack_id}@{origin.version}", line.where.partition(":")[0]
+                self._unbound[origin] = RowTrace("pack", name, file, bound.outcome, bound.clauses)
+        return bound
 
     def note(self, line: Line[RightsRow], text: str) -> None:
         """Say what became of a row that was judged."""
@@ -129,7 +140,7 @@ class Rows:
 
     def traces(self) -> list[RowTrace]:
         """Return what was seen, for the trace."""
-        return [
+        rows = [
             RowTrace(
                 section=seen.section,
                 row=seen.line.row.id,
@@ -142,6 +153,7 @@ class Rows:
             )
             for seen in self.seen
         ]
+        return [*self._unbound.values(), *rows]
 
 
 def because(clauses: Iterable[ClauseResult]) -> str:
