@@ -112,7 +112,7 @@ def draft(folder: Path) -> Pack:
     for old, new in (("version: 1", "version: 2"), ("claim.amount < 20", "claim.amount < 30"), ("8h", "6h")):
         text = text.replace(old, new)
     (folder / "starter.yaml").write_text(text, encoding="utf-8")
-    return PackLibrary([folder]).latest("starter")
+    return PackLibrary([_SHIPPED / "law", _SHIPPED / "market", folder]).latest("starter")
 
 
 def measure(count: int) -> Iterator[Result]:
@@ -136,7 +136,9 @@ def measure(count: int) -> Iterator[Result]:
             (seconds(ours), seconds(lambda: [decide(changed, facts, _NOW) for facts in known])) for _ in range(rounds)
         ]
         if count > _SMALL:
-            source = DraftSource((_SHIPPED / "law", _SHIPPED / "market"), "starter.yaml", (Path(name) / "starter.yaml").read_bytes())
+            source = DraftSource(
+                (_SHIPPED / "law", _SHIPPED / "market"), "starter.yaml", (Path(name) / "starter.yaml").read_bytes()
+            )
             until = _NOW + timedelta(days=400)
             yield result(
                 f"{count} stored requests in {os.cpu_count()} processes",
