@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from aftersail.core import packs
 from aftersail.core.clocks import Calendar, Clock, Metric, Source, SourceKind, from_deadline, start
 from aftersail.core.contract import Money
+from aftersail.core.desk.clock_rows import columns
 from aftersail.core.policy import Decision, Pack, PackLibrary, decide, make_facts, plain_facts
 from aftersail.core.store import tables
 
@@ -96,20 +97,7 @@ class Filling:
         return int(self.add(tables.orders, **(row | values)))
 
     def clock(self, ticket: int, clock: Clock) -> int:
-        row = {
-            "ticket": ticket,
-            "metric": clock.metric,
-            "state": clock.state,
-            "started_at": clock.started_at,
-            "due_at": clock.due_at,
-            "met_at": clock.met_at,
-            "breached_at": clock.breached_at,
-            "detected_at": clock.detected_at,
-            "warned_at": clock.warned_at,
-            "source": clock.source.label,
-            "body": clock.model_dump(mode="json"),
-        }
-        return int(self.add(tables.clock, **row))
+        return int(self.add(tables.clock, ticket=ticket, **columns(clock)))
 
     def remedy(self, ticket: int, key: str, **values: Any) -> str:
         row = {

@@ -29,6 +29,7 @@ from aftersail.core.desk.roster import NOBODY, Roster
 from aftersail.core.desk.tickets import TicketState, get_ticket
 from aftersail.core.desk.turns import Turns
 from aftersail.core.policy import Pack
+from aftersail.core.policy.replay import with_next_response
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
 
@@ -71,19 +72,10 @@ def restart_response(unit: Unit, ticket: int, targets: Iterable[Target], pack: P
         return
     for row_id, clock in running:
         update(unit, row_id, cancel(clock, unit.now))
-    for target in _promised(targets):
+    for target in with_next_response(targets):
         if target.metric is Metric.NEXT_RESPONSE:
             insert(unit, ticket, started(target, pack, at))
     refresh_due(unit, ticket)
-
-
-def _promised(targets: Iterable[Target]) -> list[Target]:
-    """All targets; where none is for the next answer, it is promised as fast as the first."""
-    promised = list(targets)
-    if any(target.metric is Metric.NEXT_RESPONSE for target in promised):
-        return promised
-    first = (target for target in promised if target.metric is Metric.FIRST_RESPONSE)
-    return [*promised, *(target.model_copy(update={"metric": Metric.NEXT_RESPONSE}) for target in first)]
 
 
 def retarget(unit: Unit, ticket: int, targets: Iterable[Target], pack: Pack) -> None:
@@ -94,7 +86,7 @@ def retarget(unit: Unit, ticket: int, targets: Iterable[Target], pack: Pack) -> 
     cancelled, and one that is new counts from when the ticket was filed.
     """
     row = get_ticket(unit.conn, ticket)
-    wanted = {(target.metric, target.source.label): target for target in _promised(targets)}
+    wanted = {(target.metric, target.source.label): target for target in with_next_response(targets)}
     known: set[tuple[Metric, str]] = set()
     changes: list[dict[str, Any]] = []
     for row_id, clock in clocks_of(unit, ticket, list(ClockState), set(Metric) - APART):

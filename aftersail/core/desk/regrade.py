@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ from aftersail.core.desk.judge import judge
 from aftersail.core.desk.services import Services, clock_pack, pack_of
 from aftersail.core.desk.tickets import OVER, TicketError, TicketState, get_ticket, update_ticket
 from aftersail.core.policy import Decision
+from aftersail.core.policy.problems import did_you_mean
 from aftersail.core.policy.reasons import Reason
 from aftersail.core.store.unit import Unit
 from aftersail.core.triage import Labels, record_correction
@@ -84,8 +84,5 @@ def _record(unit: Unit, ticket: Any, *, before: Any, old: dict[str, Any], new: d
 
 def _known(what: str, value: str, known: Iterable[str], whose: str) -> None:
     names = [str(name) for name in known]
-    if value in names:
-        return
-    close = difflib.get_close_matches(value, names, n=1)
-    meant = f"did you mean {close[0]!r}?" if close else f"one of: {', '.join(names) or 'none'}"
-    raise TicketError(f"{whose} knows no {what} {value!r}; {meant}")
+    if value not in names:
+        raise TicketError(f"{whose} knows no {what} {value!r}; {did_you_mean(value, names)}")

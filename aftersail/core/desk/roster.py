@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from aftersail.core.contract import Record
+from aftersail.core.policy.problems import did_you_mean
 from aftersail.core.policy.reasons import Reason
 from aftersail.core.policy.values import Amount, Duration, Language, Name
 
@@ -167,15 +167,15 @@ def complaints(roster: Roster, channels: Iterable[str]) -> Iterator[Complaint]:
         if agent.id in ids[:index]:
             yield (*where, "id"), f"there are two agents called {agent.id!r}", "give one of them another id"
         if agent.team is not None and agent.team not in roster.teams:
-            yield (*where, "team"), f"there is no team {agent.team!r}", _meant(agent.team, roster.teams)
+            yield (*where, "team"), f"there is no team {agent.team!r}", did_you_mean(agent.team, roster.teams)
         for number, channel in enumerate(agent.channels):
             if channel not in set(channels):
-                yield (*where, "channels", number), f"there is no channel {channel!r}", _meant(channel, channels)
+                yield (*where, "channels", number), f"there is no channel {channel!r}", did_you_mean(channel, channels)
     for name, team in roster.teams.items():
         if team.lead is not None and team.lead not in ids:
-            yield ("teams", name, "lead"), f"there is no agent {team.lead!r}", _meant(team.lead, ids)
+            yield ("teams", name, "lead"), f"there is no agent {team.lead!r}", did_you_mean(team.lead, ids)
     if roster.manager is not None and roster.manager not in ids:
-        yield ("manager",), f"there is no agent {roster.manager!r}", _meant(roster.manager, ids)
+        yield ("manager",), f"there is no agent {roster.manager!r}", did_you_mean(roster.manager, ids)
     for index, row in enumerate(roster.routing):
         yield from _routing_complaints(roster, index, row)
 
@@ -183,16 +183,10 @@ def complaints(roster: Roster, channels: Iterable[str]) -> Iterator[Complaint]:
 def _routing_complaints(roster: Roster, index: int, row: RoutingRow) -> Iterator[Complaint]:
     workers = [agent for agent in roster.agents if agent.role is not Role.READ_ONLY]
     if row.team is not None and row.team not in roster.teams:
-        yield ("routing", index, "team"), f"there is no team {row.team!r}", _meant(row.team, roster.teams)
+        yield ("routing", index, "team"), f"there is no team {row.team!r}", did_you_mean(row.team, roster.teams)
     if row.role is not None and all(agent.role.rank < row.role.rank for agent in workers):
         yield ("routing", index, "role"), f"nobody is {row.role} or more", "give an agent this role"
     known = {skill for agent in workers for skill in agent.skills}
     for number, skill in enumerate(row.skills):
         if skill not in known:
-            yield ("routing", index, "skills", number), f"nobody has the skill {skill!r}", _meant(skill, known)
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"one of: {', '.join(names) or 'none'}"
+            yield ("routing", index, "skills", number), f"nobody has the skill {skill!r}", did_you_mean(skill, known)

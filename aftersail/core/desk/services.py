@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -61,12 +62,9 @@ def pack_of(services: Services, ticket: Any) -> Pack:
     So nothing is judged again by another version, whatever is activated later. What is older than the pack is judged
     by its first version. A ticket whose version is gone from the folders is judged by the pack in use.
     """
-    packs = services.packs
     if ticket.pack_version is not None:
-        try:
-            return packs.get(ticket.pack_id, ticket.pack_version, at=ticket.filed_at)
-        except PackNotFoundError:
-            pass  # `judge` writes down that another one judged
+        with suppress(PackNotFoundError):  # `judge` writes down that another one judged
+            return services.packs.get(ticket.pack_id, ticket.pack_version, at=ticket.filed_at)
     return pack_in_force(services, ticket.filed_at)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from aftersail.core.contract import AlarmRaised, Instant, Record
+from aftersail.core.desk.roster import MANAGER, TEAM_LEAD
 from aftersail.core.desk.tickets import TicketState
 from aftersail.core.insight.alarms import EVERY_REASON, breach_spike, inquiry_spikes
 from aftersail.core.insight.kpis import FIRST_RESPONSE_GOAL, kpi_report, no_calendar, satisfied_share
@@ -22,10 +23,6 @@ EVERYTHING: Final = EVERY_REASON
 
 INQUIRIES: Final = "inquiries"
 """The metric of what buyers write."""
-
-MANAGER: Final = "manager"
-NO_OWNER: Final = "team lead"
-"""Who is told where no ticket concerned has an owner; the same as for clocks."""
 
 CALM: Final = timedelta(hours=1)
 """How long a figure must be normal before its episode is over, so that one on the verge is not told every minute."""
@@ -161,7 +158,7 @@ def _agents(conn: sa.Connection, subject: str) -> tuple[str, ...]:
     owners = sa.select(table.c.owner).distinct().where(table.c.state != TicketState.CLOSED, table.c.owner.is_not(None))
     if subject != EVERYTHING:
         owners = owners.where(table.c.reason == subject)
-    return tuple(conn.scalars(owners.order_by(table.c.owner))) or (NO_OWNER,)
+    return tuple(conn.scalars(owners.order_by(table.c.owner))) or (TEAM_LEAD,)
 
 
 def _end(unit: Unit, lasting: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 
 from aftersail.core.contract import Record
 from aftersail.core.policy.facts import nearest
@@ -45,6 +46,13 @@ class PackError(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Say which of the known names was probably meant, or name them all."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"one of: {', '.join(names) or 'none'}"
 
 
 def meant(word: str, words: Collection[str], plural: str) -> str:

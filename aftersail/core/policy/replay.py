@@ -46,7 +46,8 @@ def replay_clocks(
     found = []
     for (metric, _), clocks in timed.items():
         model = clocks[0]
-        targets = promised(decisions[_origin(request, model)].targets, metric)
+        every = with_next_response(decisions[_origin(request, model)].targets)
+        targets = [target for target in every if target.metric is metric]
         again = [_followed(target, model, pack, as_of) for target in targets]
         then = [tick(clock, as_of)[0] for clock in clocks]
         found.append(
@@ -59,14 +60,13 @@ def replay_clocks(
     return tuple(found)
 
 
-def promised(targets: Iterable[Target], metric: Metric) -> list[Target]:
-    """Return the promises of a metric. A pack without one for the next answer promises the same as for the first."""
+def with_next_response(targets: Iterable[Target]) -> list[Target]:
+    """Return all promises. A pack without one for the next answer promises the same as for the first."""
     every = list(targets)
-    found = [target for target in every if target.metric is metric]
-    if found or metric is not Metric.NEXT_RESPONSE:
-        return found
-    firsts = promised(every, Metric.FIRST_RESPONSE)
-    return [target.model_copy(update={"metric": metric}) for target in firsts]
+    if any(target.metric is Metric.NEXT_RESPONSE for target in every):
+        return every
+    first = (target for target in every if target.metric is Metric.FIRST_RESPONSE)
+    return [*every, *(target.model_copy(update={"metric": Metric.NEXT_RESPONSE}) for target in first)]
 
 
 def _origin(request: PastRequest, clock: Clock) -> int:

@@ -35,7 +35,7 @@ class AmountBand(Record):
     @property
     def currency(self) -> str:
         """What both ends are in."""
-        return (self.start or self.below or _NOTHING).currency
+        return next(end.currency for end in (self.start, self.below) if end is not None)
 
     def holds(self, money: Money) -> bool:
         """Tell whether an amount of the band's currency is inside."""
@@ -64,8 +64,6 @@ class AmountBand(Record):
             if part
         )
 
-
-_NOTHING = Money.of(0, "XXX")
 
 Wanted: TypeAlias = "tuple[str, ...] | AmountBand"
 """What a key asks for: one of some words, or an amount inside a band."""

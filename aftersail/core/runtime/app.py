@@ -21,10 +21,11 @@ from aftersail.core.desk.solutions import Solution, read_solutions
 from aftersail.core.host import Host
 from aftersail.core.intake.sync import Intake
 from aftersail.core.policy import PackError, PackLibrary
+from aftersail.core.policy.problems import did_you_mean
 from aftersail.core.remedies import Outbox
 from aftersail.core.runtime.channels import ChannelDirectory
 from aftersail.core.runtime.secrets import SecretStore
-from aftersail.core.runtime.settings import Settings, SettingsError, load_settings, nearest
+from aftersail.core.runtime.settings import Settings, SettingsError, load_settings
 from aftersail.core.store import tables
 from aftersail.core.store.engine import open_engine, reading
 from aftersail.core.store.migrate import check_schema, upgrade
@@ -181,7 +182,7 @@ class App:
             for where, calendar in named.items():
                 if calendar is not None and calendar not in known:
                     what = f"pack {self.settings.pack} has no calendar {calendar!r}"
-                    raise SettingsError(f"{self.settings.place(*where)}{what}; {nearest(calendar, known)}")
+                    raise SettingsError(f"{self.settings.place(*where)}{what}; {did_you_mean(calendar, known)}")
         return desk
 
     @cached_property

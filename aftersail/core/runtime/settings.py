@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from aftersail.core.desk.roster import Roster, complaints
 from aftersail.core.policy.document import Document, read_document
-from aftersail.core.policy.problems import PackError, Problem
+from aftersail.core.policy.problems import PackError, Problem, did_you_mean
 
 _SECRET_LINE: Final = re.compile(r"(?i)((?:passw|secret|token|key)[^:]*:\s*)\S.*")
 _URL_PASSWORD: Final = re.compile(r"(://[^/@\s:]*:).*@")
@@ -136,7 +135,7 @@ def load_settings(path: Path) -> Settings:
         raise _refused(_problem(document, details) for details in error.errors()) from None
     for name, channel in settings.channels.items():
         if channel.mailbox is not None and channel.mailbox not in settings.channels:
-            meant = nearest(channel.mailbox, settings.channels)
+            meant = did_you_mean(channel.mailbox, settings.channels)
             where = ("channels", name, "mailbox")
             raise _refused([document.problem(where, f"there is no channel {channel.mailbox!r}", meant)])
     wrong = [
@@ -178,7 +177,7 @@ def _problem(document: Document, details: Any) -> Problem:
     path = tuple(details["loc"])
     if details["type"] == "extra_forbidden":
         known = _fields_at(path[:-1])
-        return document.problem(path, f"unknown key {path[-1]!r}", nearest(str(path[-1]), known), at_key=True)
+        return document.problem(path, f"unknown key {path[-1]!r}", did_you_mean(str(path[-1]), known), at_key=True)
     if details["type"] == "missing":
         return document.problem(path[:-1], f"the key {path[-1]!r} is missing here", f"add: {path[-1]}: …")
     return document.problem(path, details["msg"])
@@ -195,9 +194,3 @@ def _fields_at(path: tuple[Any, ...]) -> list[str]:
             annotation = next((each for each in reversed(get_args(annotation)) if each is not Ellipsis), None)
     known = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     return list(annotation.model_fields) if known else []
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which of the known names was probably meant, or name them all."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"one of: {', '.join(sorted(known)) or 'none'}"
