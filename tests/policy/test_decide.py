@@ -320,3 +320,20 @@ def test_the_explanation_says_what_why_and_by_which_version(decided: Decided) ->
         "soothing not sent",
     ):
         assert said in text
+
+
+GRADED = """
+tiers:
+  - {tier: urgent, when: 'ticket.reason == "not_received" || customer.value == "vip" || claim.severity == "high"'}
+  - {tier: usual, when: true}
+"""
+
+
+@pytest.mark.parametrize(
+    "change", [{"ticket__reason": "not_received"}, {"customer__value": "vip"}, {"claim__severity": "high"}]
+)
+def test_f12_one_input_alone_changes_the_tier(decided: Callable[..., Decision], change: dict[str, str]) -> None:
+    """The kind of complaint, the customer's value and the severity; all else stays as it is."""
+    plain = {"ticket__reason": "minor_defect", "customer__value": "regular", "claim__severity": "medium"}
+    assert decided(GRADED, **plain).tier == "usual"
+    assert decided(GRADED, **(plain | change)).tier == "urgent"

@@ -134,7 +134,7 @@ def desk(world):
 
 @pytest.mark.parametrize("first", ["store", "mailbox"])
 @pytest.mark.parametrize("after_effect", [True, False])
-def test_one_claim_that_comes_in_many_ways_is_refunded_once(world, desk, first, after_effect):
+def test_vector_35_one_claim_that_comes_in_many_ways_is_refunded_once(world, desk, first, after_effect):
     desk("store") if first == "store" else desk("mailbox")
     for _ in range(3):
         desk("store")
