@@ -9,7 +9,7 @@ from typing import Final
 from aftersail.core.clocks import Source, Target
 from aftersail.core.contract import Money
 from aftersail.core.policy.compiled import Pack
-from aftersail.core.policy.decision import Decision, RowTrace, Trace
+from aftersail.core.policy.decision import Decision, RowTrace, Trace, TraceRows
 from aftersail.core.policy.engines import EngineValue
 from aftersail.core.policy.entitle import Entitled, entitle
 from aftersail.core.policy.entitlement import Entitlement
@@ -47,8 +47,8 @@ def decide(pack: Pack, facts: Facts, at: datetime, *, traced: bool = True) -> De
     targets, target_rows = _targets(pack, matcher)
     entitled = entitle(pack, facts, at, view=view, matcher=matcher)
     facts, view = _with_window(facts, view, entitled)
-    planner = Planner(pack, facts, view, traced=traced)
-    planner.run(pack.rule_groups)
+    planner = Planner(pack, facts, view)
+    planner.run()
     actions = (*tier_asks, *planner.actions, *_window_asks(entitled.entitlement, planner.actions))
     return Decision(
         pack_id=pack.id,
@@ -66,7 +66,7 @@ def decide(pack: Pack, facts: Facts, at: datetime, *, traced: bool = True) -> De
                 name: show(value) if isinstance(value, Money) else view.shown[name] for name, value in facts.items()
             },
             missing=dict(view.missing),
-            rows=(*tier_rows, *target_rows, *entitled.rows(), *planner.rows) if traced else (),
+            rows=TraceRows(lambda: (*tier_rows, *target_rows, *entitled.rows(), *planner.rows())) if traced else TraceRows(),
             money=(*conversions, *entitled.money, *planner.steps),
         ),
     )

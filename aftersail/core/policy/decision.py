@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal, overload
 
-from pydantic import Field
+from pydantic import Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from aftersail.core.clocks import Target
 from aftersail.core.contract import Instant, Record
@@ -39,6 +42,57 @@ class RowTrace:
     source: str = ""
 
 
+class TraceRows(Sequence[RowTrace]):
+    """The rows of a trace, made when somebody first looks: most decisions are acted upon and never read.
+
+    Args:
+        make: makes the rows, from what does not change any more.
+    """
+
+    def __init__(self, make: Callable[[], Iterable[RowTrace]] = tuple) -> None:
+        self._make = make
+
+    @cached_property
+    def _rows(self) -> tuple[RowTrace, ...]:
+        return tuple(self._make())
+
+    @overload
+    def __getitem__(self, at: int) -> RowTrace: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[RowTrace, ...]: ...
+    def __getitem__(self, at: int | slice) -> RowTrace | tuple[RowTrace, ...]:
+        return self._rows[at]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[RowTrace]:
+        return iter(self._rows)
+
+    def __eq__(self, other: object) -> bool:
+        return self._rows == (other._rows if isinstance(other, TraceRows) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._rows)
+
+    def __repr__(self) -> str:
+        return repr(self._rows)
+
+    def __reduce__(self) -> tuple[type[TraceRows], tuple[Callable[[], Iterable[RowTrace]]]]:
+        return TraceRows, (self._rows.__iter__,)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """As JSON they are a list of rows, whoever made them."""
+        rows = handler.generate_schema(tuple[RowTrace, ...])
+        read = core_schema.no_info_after_validator_function(lambda found: cls(found.__iter__), rows)
+        return core_schema.json_or_python_schema(
+            json_schema=read,
+            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), read]),
+            serialization=core_schema.plain_serializer_function_ser_schema(tuple, return_schema=rows),
+        )
+
+
 class Trace(Record):
     """Why a decision came out as it did.
 
@@ -51,7 +105,7 @@ class Trace(Record):
     parents: tuple[str, ...] = ()
     facts: dict[str, str] = Field(default_factory=dict)
     missing: dict[str, str] = Field(default_factory=dict)
-    rows: tuple[RowTrace, ...] = ()
+    rows: TraceRows = TraceRows()
     money: tuple[str, ...] = ()
 
     def with_outcome(self, outcome: Outcome) -> tuple[RowTrace, ...]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Final, NamedTuple, TypeAlias
 
+from aftersail.core.policy.comparing import Comparison
 from aftersail.core.policy.engines import Engine, EngineError, EngineValue
 from aftersail.core.policy.syntax import MAX_DEPTH, RELATIONS, ConditionError, Token, check_clause, tokens_of
 
@@ -56,11 +58,19 @@ class Always:
 
 @dataclass(frozen=True)
 class Ask:
-    """One clause, compiled."""
+    """One clause, compiled.
+
+    Attributes:
+        text: as written.
+        facts: what it asks about.
+        program: for the engine.
+        comparison: for Python, where the clause is simple enough to need no engine.
+    """
 
     text: str
     facts: tuple[str, ...]
     program: object = field(compare=False, repr=False)
+    comparison: Comparison | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,13 @@ def facts_of(condition: Condition) -> frozenset[str]:
             return frozenset()
 
 
+def opening(condition: Condition) -> Condition:
+    """Return the part of a condition that is judged first and, where it fails, makes it fail in the same words."""
+    while isinstance(condition, AllOf):
+        condition = condition.parts[0]
+    return condition
+
+
 class View:
     """The facts of one decision as conditions see them. It remembers answers, since rules share clauses.
 
@@ -131,8 +148,12 @@ class View:
         self.missing = missing
         self._engine = engine
         self._values = values
-        self._bound = engine.bind(values)
         self._answers: dict[str, Finding] = {}
+
+    @cached_property
+    def _bound(self) -> object:
+        """The values as the engine takes them; few decisions need it at all."""
+        return self._engine.bind(self._values)
 
     def having(self, values: Mapping[str, EngineValue], shown: Mapping[str, str], missing: Mapping[str, str]) -> View:
         """Return a view that knows more; what was answered without that stays answered."""
@@ -151,7 +172,7 @@ class View:
             return self._join(condition.parts, Outcome.HOLDS, Outcome.FAILS)
         if isinstance(condition, Not):
             return _opposite(self.judge(condition.part))
-        return _ALWAYS_HOLDS
+        return ALWAYS_HOLDS
 
     def _join(self, parts: Sequence[Condition], decisive: Outcome, otherwise: Outcome) -> Finding:
         """Judge part by part; asking for known answers right here saves most of a decision's calls."""
@@ -175,16 +196,21 @@ class View:
         outcome = Outcome.UNKNOWN
         if not absent:
             try:
-                holds = self._engine.evaluate(clause.program, self._bound)
-                outcome = Outcome.HOLDS if holds else Outcome.FAILS
+                outcome = Outcome.HOLDS if self._holds(clause) else Outcome.FAILS
             except EngineError as error:
                 because = f"the condition failed: {error}"
         found = Finding(outcome, (ClauseResult(clause.text, outcome, values, because),))
         self._answers[clause.text] = found
         return found
 
+    def _holds(self, clause: Ask) -> bool:
+        simple = clause.comparison
+        if simple is not None:
+            return simple.holds(self._values[simple.fact], simple.literal)
+        return self._engine.evaluate(clause.program, self._bound)
 
-_ALWAYS_HOLDS: Final = Finding(Outcome.HOLDS)
+
+ALWAYS_HOLDS: Final = Finding(Outcome.HOLDS)
 _FLIPPED = {Outcome.HOLDS: Outcome.FAILS, Outcome.FAILS: Outcome.HOLDS, Outcome.UNKNOWN: Outcome.UNKNOWN}
 
 
@@ -248,7 +274,7 @@ def _split(text: str, tokens: tuple[Token, ...], engine: Engine, depth: int) -> 
         program = engine.compile(clause.engine_text)
     except EngineError as error:
         raise ConditionError(f"{engine.name} refuses the clause: {error}", first.column) from None
-    return Ask(clause.text, clause.facts, program)
+    return Ask(clause.text, clause.facts, program, clause.comparison)
 
 
 def _negated(text: str, tokens: tuple[Token, ...], engine: Engine, depth: int) -> Condition:

@@ -7,11 +7,13 @@ nor answer: nobody should be told one thing while somebody else decides another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 
 from aftersail.core.policy.compiled import Pack, Rule
 from aftersail.core.policy.decision import RowTrace
-from aftersail.core.policy.expressions import Finding, Outcome, View
+from aftersail.core.policy.expressions import ALWAYS_HOLDS, Finding, Outcome, View
 from aftersail.core.policy.facts import Facts
 from aftersail.core.policy.payment import pay
 from aftersail.core.policy.planned import (
@@ -33,18 +35,17 @@ class Planner:
 
     Attributes:
         actions: what is planned, in order of priority.
-        rows: the trace of every rule.
+        rows: makes the trace of every rule.
         steps: the arithmetic of every amount.
     """
 
-    def __init__(self, pack: Pack, facts: Facts, view: View, *, traced: bool = True) -> None:
+    def __init__(self, pack: Pack, facts: Facts, view: View) -> None:
         self.actions: list[PlannedAction] = []
-        self.rows: list[RowTrace] = []
+        self.rows: Callable[[], Sequence[RowTrace]] = tuple
         self.steps: list[str] = []
         self._pack = pack
         self._facts = facts
         self._view = view
-        self._traced = traced
         self._asked_by: str | None = None
         self._given_by: str | None = None
         self._answered_by: str | None = None
@@ -52,21 +53,27 @@ class Planner:
         self._gives = ""
         self._marks: set[tuple[str, str]] = set()
 
-    def run(self, groups: Iterable[Sequence[Rule]]) -> None:
-        """Plan the actions of rules, grouped by priority, the highest first."""
-        judge = self._view.judge
-        for group in groups:
-            judged = [(rule, judge(rule.condition)) for rule in group]
-            notes: dict[str, list[str]] = {}
-            for _, finding in judged:
-                if finding.outcome is not Outcome.FAILS:
-                    notes = {rule.id: [] for rule in group}
-                    self._group(judged, notes)
-                    break
-            if self._traced:
-                for rule, finding in judged:
-                    said = tuple(notes[rule.id]) if notes else ()
-                    self.rows.append(RowTrace("rule", rule.id, rule.where, finding.outcome, finding.clauses, said))
+    def run(self) -> None:
+        """Plan the actions of the pack's rules, the highest priority first."""
+        rules, findings = self._pack.rules, self._findings()
+        open_ = (at for at, finding in enumerate(findings) if finding.outcome is not Outcome.FAILS)
+        notes: dict[str, list[str]] = defaultdict(list)
+        for _, places in groupby(open_, key=lambda at: rules[at].row.priority):
+            self._group([(rules[at], findings[at]) for at in places], notes)
+        self.rows = lambda: [
+            RowTrace("rule", rule.id, rule.where, finding.outcome, finding.clauses, tuple(notes.get(rule.id, ())))
+            for rule, finding in zip(rules, findings, strict=True)
+        ]
+
+    def _findings(self) -> list[Finding]:
+        """Judge every rule; those that begin with the same clause fail with it, all at once."""
+        judge, rules = self._view.judge, self._pack.rules
+        findings = [ALWAYS_HOLDS] * len(rules)
+        for clause, places in self._pack.rules_by_opening:
+            finding = judge(clause)
+            for at in places:
+                findings[at] = finding if finding.outcome is Outcome.FAILS else judge(rules[at].condition)
+        return findings
 
     def _group(self, judged: Sequence[tuple[Rule, Finding]], notes: dict[str, list[str]]) -> None:
         """Plan rules of equal priority: questions first, since money and answers wait for them."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from aftersail.core.policy.comparing import Comparison, comparison
 from aftersail.core.policy.facts import CATALOGUE, Fact, FactType, nearest
 
 MAX_LENGTH: Final = 2000
@@ -87,11 +88,13 @@ class Clause:
         engine_text: as an engine gets it: a whole number beside money carries a decimal point, since CEL does not
             compare whole numbers with decimals.
         facts: the facts it asks about.
+        comparison: the same for Python, where it is one fact beside literals.
     """
 
     text: str
     engine_text: str
     facts: tuple[str, ...]
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ def check_clause(text: str, tokens: tuple[Token, ...]) -> Clause:
     reader = _Reader(tokens)
     left = reader.operand()
     operands = [left]
+    compared = _comparison(left, "==", "true") if left.type is FactType.BOOL else None
     if reader.left():
         sign = reader.take()
         right = reader.operand()
@@ -153,6 +157,7 @@ def check_clause(text: str, tokens: tuple[Token, ...]) -> Clause:
             token = reader.take()
             raise ConditionError(f"{token.value!r} is one word too many", token.column, "join clauses with && or ||")
         _check_relation(left, sign, right)
+        compared = _comparison(left, sign.value, *(token.value for token in right.literals))
     elif left.type is not FactType.BOOL:
         raise ConditionError(
             f"this is {left.type}, not a question",
@@ -163,7 +168,14 @@ def check_clause(text: str, tokens: tuple[Token, ...]) -> Clause:
     if not facts and len(operands) > 1:
         raise ConditionError("no fact is asked about", tokens[0].column, "compare a fact with a value")
     start, end = tokens[0].column, tokens[-1].end
-    return Clause(text[start:end], _engine_text(text, tokens, operands), facts)
+    return Clause(text[start:end], _engine_text(text, tokens, operands), facts, compared)
+
+
+def _comparison(left: Operand, relation: str, *literals: str) -> Comparison | None:
+    """Return a clause for Python to answer, where a fact itself stands on its left: not its size, nor a part of it."""
+    if left.fact is None or len(left.tokens) > 1:
+        return None
+    return comparison(left.fact.name, left.type, relation, literals)
 
 
 def _engine_text(text: str, tokens: tuple[Token, ...], operands: list[Operand]) -> str:
