@@ -24,7 +24,7 @@ _RELATIONS: Final = MappingProxyType(
         "<=": operator.le,
         ">": operator.gt,
         ">=": operator.ge,
-        "in": lambda value, literals: value in literals,
+        "in": lambda value, several: value in several,
     }
 )
 _READ: Final[MappingProxyType[FactType, Callable[[str], Literal]]] = MappingProxyType(
@@ -43,13 +43,19 @@ class Comparison:
 
     Attributes:
         fact: its name.
-        holds: takes the fact's value and what it is compared with.
-        literal: what it is compared with.
+        relation: as written, `in` for several literals.
+        literals: what it is compared with, one but for `in`.
     """
 
     fact: str
-    holds: Callable[[Any, Any], bool]
-    literal: Literal | frozenset[Literal]
+    relation: str
+    literals: frozenset[Literal]
+    _test: Callable[[Any, Any], bool]
+    _against: Literal | frozenset[Literal]
+
+    def holds(self, value: object) -> bool:
+        """Tell whether it holds for a value of the fact."""
+        return self._test(value, self._against)
 
 
 def comparison(fact: str, kind: FactType, relation: str, literals: Sequence[str]) -> Comparison | None:
@@ -65,4 +71,4 @@ def comparison(fact: str, kind: FactType, relation: str, literals: Sequence[str]
     if read is None or not literals or any("\\" in written for written in literals):
         return None
     values = frozenset(map(read, literals))
-    return Comparison(fact, _RELATIONS[relation], values if relation == "in" else next(iter(values)))
+    return Comparison(fact, relation, values, _RELATIONS[relation], values if relation == "in" else next(iter(values)))

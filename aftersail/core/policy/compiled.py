@@ -12,9 +12,10 @@ from functools import cached_property
 from aftersail.core.clocks import Calendar, CalendarSpec, Source, Target
 from aftersail.core.contract import Money
 from aftersail.core.policy.engines import Engine
-from aftersail.core.policy.expressions import Condition, opening
+from aftersail.core.policy.expressions import Condition
 from aftersail.core.policy.lines import Origin, Rights
 from aftersail.core.policy.pack import ClockRow, PackFile, RuleRow, TargetRow, TemplateText
+from aftersail.core.policy.rule_index import RuleIndex
 from aftersail.core.policy.scope import Wanted
 
 
@@ -86,12 +87,9 @@ class Pack:
     _with_hours: dict[str, Pack] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
-    def rules_by_opening(self) -> tuple[tuple[Condition, tuple[int, ...]], ...]:
-        """The rules, by their places, that begin with the same clause: where it fails, so do all of them."""
-        found: dict[Condition, list[int]] = {}
-        for at, rule in enumerate(self.rules):
-            found.setdefault(opening(rule.condition), []).append(at)
-        return tuple((clause, tuple(places)) for clause, places in found.items())
+    def rule_index(self) -> RuleIndex:
+        """Finds the rules that may match."""
+        return RuleIndex([rule.condition for rule in self.rules])
 
     @property
     def id(self) -> str:

@@ -124,19 +124,12 @@ def facts_of(condition: Condition) -> frozenset[str]:
             return frozenset()
 
 
-def opening(condition: Condition) -> Condition:
-    """Return the part of a condition that is judged first and, where it fails, makes it fail in the same words."""
-    while isinstance(condition, AllOf):
-        condition = condition.parts[0]
-    return condition
-
-
 class View:
     """The facts of one decision as conditions see them. It remembers answers, since rules share clauses.
 
     Args:
         engine: the engine that compiled the conditions.
-        values: what the engine compares, by fact.
+        values: what is compared, by fact.
         shown: the same as a person reads it.
         missing: why a fact is not known, where there is more to say than that it is missing.
     """
@@ -146,18 +139,18 @@ class View:
     ) -> None:
         self.shown = shown
         self.missing = missing
+        self.values = values
         self._engine = engine
-        self._values = values
         self._answers: dict[str, Finding] = {}
 
     @cached_property
     def _bound(self) -> object:
         """The values as the engine takes them; few decisions need it at all."""
-        return self._engine.bind(self._values)
+        return self._engine.bind(self.values)
 
     def having(self, values: Mapping[str, EngineValue], shown: Mapping[str, str], missing: Mapping[str, str]) -> View:
         """Return a view that knows more; what was answered without that stays answered."""
-        more = View(self._engine, {**self._values, **values}, {**self.shown, **shown}, {**self.missing, **missing})
+        more = View(self._engine, {**self.values, **values}, {**self.shown, **shown}, {**self.missing, **missing})
         more._answers = dict(self._answers)
         return more
 
@@ -172,7 +165,7 @@ class View:
             return self._join(condition.parts, Outcome.HOLDS, Outcome.FAILS)
         if isinstance(condition, Not):
             return _opposite(self.judge(condition.part))
-        return ALWAYS_HOLDS
+        return _ALWAYS_HOLDS
 
     def _join(self, parts: Sequence[Condition], decisive: Outcome, otherwise: Outcome) -> Finding:
         """Judge part by part; asking for known answers right here saves most of a decision's calls."""
@@ -190,27 +183,30 @@ class View:
         return Finding(Outcome.UNKNOWN if open_ else otherwise, clauses)
 
     def _ask(self, clause: Ask) -> Finding:
-        absent = [name for name in clause.facts if name not in self._values]
-        values = {name: self.shown[name] for name in clause.facts if name in self.shown}
-        because = "; ".join(self.missing.get(name, f"fact {name} is missing") for name in absent)
-        outcome = Outcome.UNKNOWN
-        if not absent:
-            try:
-                outcome = Outcome.HOLDS if self._holds(clause) else Outcome.FAILS
-            except EngineError as error:
-                because = f"the condition failed: {error}"
-        found = Finding(outcome, (ClauseResult(clause.text, outcome, values, because),))
-        self._answers[clause.text] = found
+        simple = clause.comparison
+        if simple is not None and simple.fact in self.values:
+            outcome = Outcome.HOLDS if simple.holds(self.values[simple.fact]) else Outcome.FAILS
+            result = ClauseResult(clause.text, outcome, {simple.fact: self.shown[simple.fact]})
+        else:
+            result = self._answer(clause)
+        found = self._answers[clause.text] = Finding(result.outcome, (result,))
         return found
 
-    def _holds(self, clause: Ask) -> bool:
-        simple = clause.comparison
-        if simple is not None:
-            return simple.holds(self._values[simple.fact], simple.literal)
-        return self._engine.evaluate(clause.program, self._bound)
+    def _answer(self, clause: Ask) -> ClauseResult:
+        """Ask the engine, unless a fact is missing."""
+        absent = [name for name in clause.facts if name not in self.values]
+        values = {name: self.shown[name] for name in clause.facts if name in self.shown}
+        if absent:
+            because = "; ".join(self.missing.get(name, f"fact {name} is missing") for name in absent)
+            return ClauseResult(clause.text, Outcome.UNKNOWN, values, because)
+        try:
+            holds = self._engine.evaluate(clause.program, self._bound)
+        except EngineError as error:
+            return ClauseResult(clause.text, Outcome.UNKNOWN, values, f"the condition failed: {error}")
+        return ClauseResult(clause.text, Outcome.HOLDS if holds else Outcome.FAILS, values)
 
 
-ALWAYS_HOLDS: Final = Finding(Outcome.HOLDS)
+_ALWAYS_HOLDS: Final = Finding(Outcome.HOLDS)
 _FLIPPED = {Outcome.HOLDS: Outcome.FAILS, Outcome.FAILS: Outcome.HOLDS, Outcome.UNKNOWN: Outcome.UNKNOWN}
 
 

@@ -8,12 +8,12 @@ nor answer: nobody should be told one thing while somebody else decides another.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from aftersail.core.policy.compiled import Pack, Rule
 from aftersail.core.policy.decision import RowTrace
-from aftersail.core.policy.expressions import ALWAYS_HOLDS, Finding, Outcome, View
+from aftersail.core.policy.expressions import Finding, Outcome, View
 from aftersail.core.policy.facts import Facts
 from aftersail.core.policy.payment import pay
 from aftersail.core.policy.planned import (
@@ -35,13 +35,11 @@ class Planner:
 
     Attributes:
         actions: what is planned, in order of priority.
-        rows: makes the trace of every rule.
         steps: the arithmetic of every amount.
     """
 
     def __init__(self, pack: Pack, facts: Facts, view: View) -> None:
         self.actions: list[PlannedAction] = []
-        self.rows: Callable[[], Sequence[RowTrace]] = tuple
         self.steps: list[str] = []
         self._pack = pack
         self._facts = facts
@@ -52,70 +50,65 @@ class Planner:
         self._assigned_by: str | None = None
         self._gives = ""
         self._marks: set[tuple[str, str]] = set()
+        self._notes: dict[str, list[str]] = defaultdict(list)
 
     def run(self) -> None:
         """Plan the actions of the pack's rules, the highest priority first."""
-        rules, findings = self._pack.rules, self._findings()
-        open_ = (at for at, finding in enumerate(findings) if finding.outcome is not Outcome.FAILS)
-        notes: dict[str, list[str]] = defaultdict(list)
-        for _, places in groupby(open_, key=lambda at: rules[at].row.priority):
-            self._group([(rules[at], findings[at]) for at in places], notes)
-        self.rows = lambda: [
-            RowTrace("rule", rule.id, rule.where, finding.outcome, finding.clauses, tuple(notes.get(rule.id, ())))
-            for rule, finding in zip(rules, findings, strict=True)
-        ]
+        rules, judge = self._pack.rules, self._view.judge
+        found = (rules[at] for at in self._pack.rule_index.candidates(self._view.values))
+        judged = ((rule, judge(rule.condition)) for rule in found)
+        open_ = ((rule, finding) for rule, finding in judged if finding.outcome is not Outcome.FAILS)
+        for _, group in groupby(open_, key=lambda each: each[0].row.priority):
+            self._group(list(group))
 
-    def _findings(self) -> list[Finding]:
-        """Judge every rule; those that begin with the same clause fail with it, all at once."""
-        judge, rules = self._view.judge, self._pack.rules
-        findings = [ALWAYS_HOLDS] * len(rules)
-        for clause, places in self._pack.rules_by_opening:
-            finding = judge(clause)
-            for at in places:
-                findings[at] = finding if finding.outcome is Outcome.FAILS else judge(rules[at].condition)
-        return findings
+    def rows(self) -> Iterable[RowTrace]:
+        """Make the trace of every rule; those the plan could pass over are judged only here."""
+        for rule in self._pack.rules:
+            finding = self._view.judge(rule.condition)
+            notes = tuple(self._notes.get(rule.id, ()))
+            yield RowTrace("rule", rule.id, rule.where, finding.outcome, finding.clauses, notes)
 
-    def _group(self, judged: Sequence[tuple[Rule, Finding]], notes: dict[str, list[str]]) -> None:
+    def _group(self, judged: Sequence[tuple[Rule, Finding]]) -> None:
         """Plan rules of equal priority: questions first, since money and answers wait for them."""
         matched = [rule for rule, finding in judged if finding.outcome is Outcome.HOLDS]
-        asks = [*self._explicit(matched, notes), *self._unclear(judged, notes), *self._conflict(matched)]
+        asks = [*self._explicit(matched), *self._unclear(judged), *self._conflict(matched)]
         held_by = self._asked_by or next((ask.rule for ask in asks), None)
         for rule in matched:
             if rule.remedies:
-                asks += self._give(rule, held_by, notes[rule.row.id])
+                asks += self._give(rule, held_by, self._notes[rule.id])
         for rule in matched:
             if not rule.remedies and self._asked_by is None:
-                asks += (AskPerson(rule=rule.row.id, why=ask.why, role=ask.role) for ask in rule.row.approvals)
+                asks += (AskPerson(rule=rule.id, why=ask.why, role=ask.role) for ask in rule.row.approvals)
         self.actions += asks
         askers = [ask.rule for ask in asks]
         for rule in matched:
-            self._reply(rule, self._asked_by, askers, notes[rule.row.id])
-            self._mark(rule, notes[rule.row.id])
+            self._reply(rule, self._asked_by, askers, self._notes[rule.id])
+            self._mark(rule, self._notes[rule.id])
         if askers and self._asked_by is None:
             self._asked_by = askers[0]
 
-    def _explicit(self, matched: Sequence[Rule], notes: dict[str, list[str]]) -> Iterable[AskPerson]:
+    def _explicit(self, matched: Sequence[Rule]) -> Iterable[AskPerson]:
         for rule in matched:
             for ask in rule.row.asks:
                 if self._asked_by is None:
-                    yield AskPerson(rule=rule.row.id, why=ask.why)
+                    yield AskPerson(rule=rule.id, why=ask.why)
                 else:
-                    notes[rule.row.id].append(f"a person has been asked already by {self._asked_by}")
+                    self._notes[rule.id].append(f"a person has been asked already by {self._asked_by}")
 
-    def _unclear(self, judged: Sequence[tuple[Rule, Finding]], notes: dict[str, list[str]]) -> Iterable[AskPerson]:
+    def _unclear(self, judged: Sequence[tuple[Rule, Finding]]) -> Iterable[AskPerson]:
         for rule, finding in judged:
             if finding.outcome is not Outcome.UNKNOWN:
                 continue
             because = "; ".join(dict.fromkeys(clause.because for clause in finding.clauses if clause.because))
-            notes[rule.row.id].append(f"cannot tell: {because}")
+            self._notes[rule.id].append(f"cannot tell: {because}")
             gives = bool(rule.remedies) and self._given_by is None
             if (gives or rule.row.asks or rule.row.approvals) and self._asked_by is None:
                 does = _verbs(rule.remedies) if gives else "asks a person"
-                why = f"cannot tell whether rule {rule.row.id} {does}: {because}"
-                yield AskPerson(rule=rule.row.id, why=why)
+                why = f"cannot tell whether rule {rule.id} {does}: {because}"
+                yield AskPerson(rule=rule.id, why=why)
 
     def _conflict(self, matched: Sequence[Rule]) -> Iterable[AskPerson]:
-        givers = [rule.row.id for rule in matched if rule.remedies]
+        givers = [rule.id for rule in matched if rule.remedies]
         if len(givers) > 1 and self._given_by is None and self._asked_by is None:
             both = {_verbs(rule.remedies) for rule in matched if rule.remedies}
             what = f"both {both.pop()}" if len(both) == 1 else f"do different things: {' or '.join(sorted(both))}"
@@ -127,7 +120,7 @@ class Planner:
 
     def _give(self, rule: Rule, held_by: str | None, notes: list[str]) -> Iterable[AskPerson]:
         """Plan what a rule gives the buyer, or return the question that stands in its way."""
-        name = rule.row.id
+        name = rule.id
         done = "paid" if rule.row.refunds else "given"
         if held_by is not None:
             notes.append(f"not {done}: {held_by} asks a person first")
@@ -150,22 +143,22 @@ class Planner:
             if approval is None:
                 return None, None
             notes.append(f"not given: {approval.role} has to approve it first")
-            return None, AskPerson(rule=rule.row.id, why=approval.why, role=approval.role)
-        payment = pay(self._pack, self._facts, rule.row.id, rule.row.refunds[0])
+            return None, AskPerson(rule=rule.id, why=approval.why, role=approval.role)
+        payment = pay(self._pack, self._facts, rule.id, rule.row.refunds[0])
         self.steps += payment.steps
         if isinstance(payment.action, AskPerson):
             notes.append(f"not paid: {payment.action.why}")
             return None, payment.action
         if approval is not None:
             notes.append(f"not paid: {approval.role} has to approve it first")
-            question = AskPerson(rule=rule.row.id, why=approval.why, role=approval.role, proposed=payment.action)
+            question = AskPerson(rule=rule.id, why=approval.why, role=approval.role, proposed=payment.action)
             return None, question
         return payment.action, None
 
     def _reply(self, rule: Rule, asked_before: str | None, askers: Sequence[str], notes: list[str]) -> None:
         """Answer, unless a person is asked: by a higher rule, by another one of this priority, or about its refund."""
-        own_remedy_waits = bool(rule.remedies) and self._given_by != rule.row.id
-        others = [asker for asker in askers if asker != rule.row.id]
+        own_remedy_waits = bool(rule.remedies) and self._given_by != rule.id
+        others = [asker for asker in askers if asker != rule.id]
         for action in rule.row.then:
             if action.reply is None:
                 continue
@@ -178,12 +171,12 @@ class Planner:
             elif self._answered_by is not None:
                 notes.append(f"{template} not sent: {self._answered_by} answers already")
             else:
-                self.actions.append(PlannedReply(rule=rule.row.id, template=template))
-                self._answered_by = rule.row.id
+                self.actions.append(PlannedReply(rule=rule.id, template=template))
+                self._answered_by = rule.id
 
     def _mark(self, rule: Rule, notes: list[str]) -> None:
         """Plan what goes on whoever decides: marks, the owner, notices."""
-        name = rule.row.id
+        name = rule.id
         for action in rule.row.then:
             for kind, word in (("flag", action.flag), ("tag", action.tag)):
                 if word is None or (kind, word) in self._marks:
@@ -216,8 +209,8 @@ def _given(rule: Rule) -> Iterable[PlannedAction]:
     """Return what a rule gives beside money."""
     for action in rule.row.then:
         if action.offer_replacement is not None:
-            yield PlannedOffer(rule=rule.row.id, remedy="replacement")
+            yield PlannedOffer(rule=rule.id, remedy="replacement")
         if action.offer_return is not None:
-            yield PlannedOffer(rule=rule.row.id, remedy="return", label=action.offer_return.label)
+            yield PlannedOffer(rule=rule.id, remedy="return", label=action.offer_return.label)
         if action.extend_service is not None:
-            yield ExtendService(rule=rule.row.id, duration=action.extend_service.duration)
+            yield ExtendService(rule=rule.id, duration=action.extend_service.duration)
