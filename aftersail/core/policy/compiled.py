@@ -14,6 +14,7 @@ from aftersail.core.contract import Money
 from aftersail.core.policy.engines import Engine
 from aftersail.core.policy.expressions import Condition
 from aftersail.core.policy.lines import Origin, Rights
+from aftersail.core.policy.matching import Criteria, criteria_of
 from aftersail.core.policy.pack import ClockRow, PackFile, RuleRow, TargetRow, TemplateText
 from aftersail.core.policy.rule_index import RuleIndex
 from aftersail.core.policy.scope import Wanted
@@ -60,6 +61,11 @@ class TargetLine:
     def keys(self) -> Mapping[str, Wanted]:
         """What must match for the row to count."""
         return self.row.when.keys()
+
+    @cached_property
+    def criteria(self) -> Criteria:
+        """The same, ready for matching."""
+        return criteria_of(self.keys)
 
 
 @dataclass(frozen=True)

@@ -164,9 +164,9 @@ def _targets(pack: Pack, matcher: Matcher) -> tuple[tuple[Target, ...], list[Row
     rows: list[RowTrace] = []
     chosen: dict[tuple[str, Source], Target] = {}
     for line in pack.targets:
-        outcome, clauses = matcher.all_of(line.origin.keys)
+        outcome, clauses = matcher.all_of(line.origin.criteria)
         if outcome is Outcome.HOLDS:
-            outcome, clauses = matcher.all_of(line.keys)
+            outcome, clauses = matcher.all_of(line.criteria)
         notes: list[str] = []
         if outcome is Outcome.HOLDS:
             for target in line.targets:

@@ -61,7 +61,7 @@ def entitle(pack: Pack, facts: Facts, at: datetime, *, view: View, matcher: Matc
         view: the facts as conditions see them.
         matcher: the same as the `when` of rows sees them.
     """
-    if not pack.rights:
+    if not pack.rights.any:
         return Entitled()
     claimed = facts.text("claim.right")
     if claimed is None:
@@ -101,17 +101,16 @@ def _window_facts(entitlement: Entitlement) -> tuple[dict[str, bool | int | date
 def _warnings(rows: Rows, at: datetime) -> tuple[str, ...]:
     """Say what nobody has looked up for more than a year, and what nobody verified, once for each place."""
     found: dict[tuple[str, str], list[str]] = {}
+    today = at.date()
     for seen in rows.seen:
-        entry = seen.line.entry
-        if entry is None or seen.finding.outcome is Outcome.FAILS:
+        line = seen.line
+        if line.entry is None or seen.finding.outcome is Outcome.FAILS:
             continue
-        place = f"{entry.page}, of {seen.line.origin.pack_id}"
-        if seen.line.stale(at.date()):
-            found.setdefault((place, f"nobody has looked it up since {entry.checked_on}"), []).append(seen.line.row.id)
-        if not entry.verified:
-            found.setdefault((place, "nobody has verified it, so it decides nothing alone"), []).append(
-                seen.line.row.id
-            )
+        doubts = [f"nobody has looked it up since {line.entry.checked_on}"] if line.stale(today) else []
+        doubts += [] if line.verified else ["nobody has verified it, so it decides nothing alone"]
+        for doubt in doubts:
+            place = f"{line.entry.page}, of {line.origin.pack_id}"
+            found.setdefault((place, doubt), []).append(line.row.id)
     return tuple(
         f"{place} ({'row' if len(ids) == 1 else 'rows'} {', '.join(dict.fromkeys(ids))}): {doubt}"
         for (place, doubt), ids in found.items()

@@ -51,7 +51,8 @@ def window_of(pack: Pack, rows: Rows, view: View, facts: Facts, at: datetime, ri
     if not any(line.row.right is right for line in pack.rights.windows):
         return None
     picks = rows.picks("window", pack.rights.windows)
-    answers = [_answer(pack, pick, _Struck(rows, view, facts, pack, right), facts, at) for pick in picks]
+    struck = _Struck(rows, view, facts, pack)
+    answers = [_answer(pack, pick, struck, facts, at) for pick in picks]
     if not answers:
         return Window(open=False, why=f"no row that binds here gives a right of {_words(right)}")
     outcome = _together(answers)
@@ -129,19 +130,17 @@ def _answer(pack: Pack, pick: Pick[WindowRow], struck: _Struck, facts: Facts, at
 class _Struck:
     """Finds the exception that takes a layer's right away."""
 
-    def __init__(self, rows: Rows, view: View, facts: Facts, pack: Pack, right: Right) -> None:
+    def __init__(self, rows: Rows, view: View, facts: Facts, pack: Pack) -> None:
         self._rows = rows
         self._view = view
         self._facts = facts
-        self._lines = [line for line in pack.rights.exceptions if line.row.right is right]
+        self._exceptions = pack.rights.exceptions_by_right
 
     def of(self, window: Line[WindowRow]) -> tuple[Line[ExceptionRow] | None, bool, str]:
         """Return the exception, whether it surely strikes, and why."""
         doubts: list[tuple[Line[ExceptionRow], str]] = []
-        for line in self._lines:
-            if line.origin.layer != window.origin.layer:
-                continue
-            seen = self._rows.judge("exception", line, (self._view.judge(line.condition),))
+        for line in self._exceptions.get((window.row.right, window.origin.layer), ()):
+            seen = self._rows.judge("exception", line, self._view.judge(line.condition))
             if seen.finding.outcome is Outcome.FAILS:
                 continue
             lacking = [name for name in line.row.needs if name not in self._facts]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cached_property
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from aftersail.core.clocks import Source, SourceKind
 from aftersail.core.policy.entitlement import Ground
 from aftersail.core.policy.expressions import ALWAYS, Condition
+from aftersail.core.policy.matching import Criteria, criteria_of
 from aftersail.core.policy.pack import PackFile
+from aftersail.core.policy.reasons import Right
 from aftersail.core.policy.rights import (
     AppliesRow,
+    Component,
     CostRow,
     ExceptionRow,
     LiabilityRow,
@@ -32,6 +36,9 @@ SECTIONS: Final = ("windows", "exceptions", "liability", "costs", "refund_due", 
 STALE_AFTER_YEARS: Final = 1
 """A row that nobody has looked up for longer warns."""
 
+Layer: TypeAlias = tuple[SourceKind, str]
+"""A kind of source, and the pack; no pack for the seller's own."""
+
 RowT_co = TypeVar("RowT_co", bound=RightsRow, covariant=True)
 
 
@@ -45,6 +52,11 @@ class Origin:
     applies: AppliesRow
 
     @cached_property
+    def name(self) -> str:
+        """The pack as traces name it: `law-eu@1`."""
+        return f"{self.pack_id}@{self.version}"
+
+    @cached_property
     def keys(self) -> Mapping[str, Wanted]:
         """What must match for the pack to bind."""
         bound = {
@@ -54,8 +66,13 @@ class Origin:
         }
         return {key: words for key, words in bound.items() if words is not None}
 
-    @property
-    def layer(self) -> tuple[SourceKind, str]:
+    @cached_property
+    def criteria(self) -> Criteria:
+        """The same, ready for matching."""
+        return criteria_of(self.keys)
+
+    @cached_property
+    def layer(self) -> Layer:
         """Rows of one layer are one table, of which the most specific row counts; the seller's packs are one layer."""
         return self.kind, "" if self.kind is SourceKind.OWN else self.pack_id
 
@@ -86,6 +103,11 @@ class Line(Generic[RowT_co]):
         when, right = getattr(self.row, "when", None), getattr(self.row, "right", None)
         asked: dict[str, Wanted] = {"right": (str(right),)} if right is not None else {}
         return {**asked, **(when.keys() if isinstance(when, TargetWhen) else {})}
+
+    @cached_property
+    def criteria(self) -> Criteria:
+        """The same, ready for matching."""
+        return criteria_of(self.keys)
 
     @cached_property
     def ground(self) -> Ground:
@@ -153,8 +175,24 @@ class Rights:
             found[section.name] = tuple(sorted(lines.values(), key=_rank))
         return Rights(**found)  # type: ignore[arg-type] # each section keeps the rows it had
 
-    def __bool__(self) -> bool:
+    @cached_property
+    def any(self) -> bool:
+        """Whether there is a row at all."""
         return any(getattr(self, section.name) for section in fields(self))
+
+    @cached_property
+    def costs_by_component(self) -> Mapping[Component, tuple[Line[CostRow], ...]]:
+        """The rows about costs by their component, in the order of components."""
+        found = {component: tuple(line for line in self.costs if line.row.component is component) for component in Component}
+        return {component: lines for component, lines in found.items() if lines}
+
+    @cached_property
+    def exceptions_by_right(self) -> Mapping[tuple[Right, Layer], tuple[Line[ExceptionRow], ...]]:
+        """The exceptions by the right they take away, and the layer they take it away from."""
+        found: dict[tuple[Right, Layer], list[Line[ExceptionRow]]] = defaultdict(list)
+        for line in self.exceptions:
+            found[line.row.right, line.origin.layer].append(line)
+        return {key: tuple(lines) for key, lines in found.items()}
 
 
 _KINDS: Final = (SourceKind.LAW, SourceKind.MARKETPLACE, SourceKind.OWN)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Generic, Literal
 
 from aftersail.core.policy.decision import RowTrace
 from aftersail.core.policy.expressions import ClauseResult, Finding, Outcome
-from aftersail.core.policy.lines import Line, Origin, RowT_co
+from aftersail.core.policy.lines import Layer, Line, RowT_co
 from aftersail.core.policy.matching import Matcher
 from aftersail.core.policy.rights import RightsRow
 
 Section = Literal["window", "exception", "liability", "cost", "refund_due", "route", "remedy"]
 
 
-@dataclass
+@dataclass(slots=True)
 class Seen:
     """One row as it came out; what became of it is added as it becomes known."""
 
@@ -67,71 +67,61 @@ class Rows:
     def __init__(self, matcher: Matcher) -> None:
         self.seen: list[Seen] = []
         self._matcher = matcher
-        self._bound: dict[Origin, Finding] = {}
-        self._unbound: dict[Origin, RowTrace] = {}
+        self._unbound: dict[str, tuple[Line[RightsRow], Finding]] = {}
         self._by_line: dict[int, Seen] = {}
 
     def picks(
         self,
         section: Section,
         lines: Iterable[Line[RowT_co]],
-        extra: Mapping[int, Finding] | None = None,
+        more: Callable[[Line[RowT_co]], Finding | None] = lambda _line: None,
     ) -> list[Pick[RowT_co]]:
         """Find each layer's answer; layers without a row that may match have none.
 
         Args:
             section: what the trace calls the rows.
             lines: sorted as `Rights` keeps them.
-            extra: a finding of a row's own, by its place among the lines.
+            more: what else is asked of a row whose pack binds.
         """
         found: list[Pick[RowT_co]] = []
-        numbered = enumerate(lines)
-        for _, layer in groupby(numbered, key=lambda item: item[1].origin.layer):
+        for _, layer in groupby(lines, key=_layer):
             candidates: list[Line[RowT_co]] = []
             doubts: list[str] = []
             sure = False
-            for number, line in layer:
+            for line in layer:
                 if self._binds(line).outcome is Outcome.FAILS:
                     continue
-                more = (extra[number],) if extra and number in extra else ()
-                seen = self.judge(section, line, more)
-                if seen.finding.outcome is Outcome.FAILS:
+                seen = self.judge(section, line, more(line))
+                outcome = seen.finding.outcome
+                if outcome is Outcome.FAILS:
                     continue
                 if sure:
                     seen.notes.append(f"the more specific row {candidates[-1].row.id} counts")
                     continue
                 candidates.append(line)
-                sure = seen.finding.outcome is Outcome.HOLDS
+                sure = outcome is Outcome.HOLDS
                 if not sure:
                     doubts.append(f"cannot tell whether row {line.name} counts: {because(seen.finding.clauses)}")
             if candidates:
                 found.append(Pick(tuple(candidates), sure, tuple(doubts)))
         return found
 
-    def judge(
-        self,
-        section: Section,
-        line: Line[RowT_co],
-        more: Sequence[Finding] = (),
-    ) -> Seen:
+    def judge(self, section: Section, line: Line[RowT_co], more: Finding | None = None) -> Seen:
         """Find out whether a row matches: whom its pack binds, its own keys, and what else is asked of it."""
         bound = self._binds(line)
         if bound.outcome is Outcome.FAILS:
             return Seen(section, line, bound)
-        seen = Seen(section, line, _joined([bound, self._matcher.all_of(line.keys), *more]))
+        finding = _both(bound, self._matcher.all_of(line.criteria))
+        seen = Seen(section, line, finding if more is None else _both(finding, more))
         self.seen.append(seen)
         self._by_line[id(line)] = seen
         return seen
 
     def _binds(self, line: Line[RightsRow]) -> Finding:
         """Find out whether a row's pack binds at all; where it does not, the trace has one row for the whole pack."""
-        origin = line.origin
-        bound = self._bound.get(origin)
-        if bound is None:
-            bound = self._bound[origin] = self._matcher.all_of(origin.keys)
-            if bound.outcome is Outcome.FAILS:
-                name, file = f"{origin.pack_id}@{origin.version}", line.where.partition(":")[0]
-                self._unbound[origin] = RowTrace("pack", name, file, bound.outcome, bound.clauses)
+        bound = self._matcher.all_of(line.origin.criteria)
+        if bound.outcome is Outcome.FAILS:
+            self._unbound.setdefault(line.origin.name, (line, bound))
         return bound
 
     def note(self, line: Line[RightsRow], text: str) -> None:
@@ -140,6 +130,10 @@ class Rows:
 
     def traces(self) -> list[RowTrace]:
         """Return what was seen, for the trace."""
+        unbound = [
+            RowTrace("pack", name, line.where.partition(":")[0], bound.outcome, bound.clauses)
+            for name, (line, bound) in self._unbound.items()
+        ]
         rows = [
             RowTrace(
                 section=seen.section,
@@ -148,12 +142,12 @@ class Rows:
                 outcome=seen.finding.outcome,
                 clauses=seen.finding.clauses,
                 notes=tuple(seen.notes),
-                pack=f"{seen.line.origin.pack_id}@{seen.line.origin.version}",
+                pack=seen.line.origin.name,
                 source=seen.line.reading,
             )
             for seen in self.seen
         ]
-        return [*self._unbound.values(), *rows]
+        return [*unbound, *rows]
 
 
 def because(clauses: Iterable[ClauseResult]) -> str:
@@ -161,9 +155,14 @@ def because(clauses: Iterable[ClauseResult]) -> str:
     return "; ".join(dict.fromkeys(clause.because for clause in clauses if clause.because))
 
 
-def _joined(parts: Sequence[Finding]) -> Finding:
-    for outcome in (Outcome.FAILS, Outcome.UNKNOWN):
-        decisive = [part for part in parts if part.outcome is outcome]
-        if decisive:
-            return Finding(outcome, tuple(clause for part in decisive for clause in part.clauses))
-    return Finding(Outcome.HOLDS, tuple(clause for part in parts for clause in part.clauses))
+def _layer(line: Line[RightsRow]) -> Layer:
+    return line.origin.layer
+
+
+def _both(one: Finding, other: Finding) -> Finding:
+    """Return how two findings come out together: the worse one counts, and of equal ones the clauses of both do."""
+    if one.outcome is other.outcome:
+        if not one.clauses or not other.clauses:
+            return one if one.clauses else other
+        return Finding(one.outcome, one.clauses + other.clauses)
+    return other if one.outcome is Outcome.HOLDS or other.outcome is Outcome.FAILS else one

@@ -31,9 +31,10 @@ def liable_party(rights: Rights, rows: Rows, facts: Facts) -> Liability | None:
     """
     if not rights.liability:
         return None
-    picks = rows.picks("liability", rights.liability, extra=_reasons(rights, facts))
+    reason = facts.text("ticket.reason")
+    picks = rows.picks("liability", rights.liability, lambda line: _reason(line, reason))
     if not picks:
-        return Liability(party=None, why=f"no row says who answers for {facts.text('ticket.reason') or 'the matter'}")
+        return Liability(party=None, why=f"no row says who answers for {reason or 'the matter'}")
     sure = [pick for pick in picks if pick.decides]
     others = [pick for pick in sure if pick.line.row.party is not Party.BUYER]
     open_ = [pick for pick in picks if not pick.decides and _may_be_other(pick)]
@@ -42,11 +43,6 @@ def liable_party(rights: Rights, rows: Rows, facts: Facts) -> Liability | None:
     winner = (others or sure)[0]
     _note_losers(rows, winner, picks)
     return Liability(party=winner.line.row.party, ground=winner.line.ground)
-
-
-def _reasons(rights: Rights, facts: Facts) -> dict[int, Finding]:
-    reason = facts.text("ticket.reason")
-    return {number: _reason(line, reason) for number, line in enumerate(rights.liability)}
 
 
 def _reason(line: Line[LiabilityRow], reason: str | None) -> Finding:
@@ -63,25 +59,22 @@ def _may_be_other(pick: Pick[LiabilityRow]) -> bool:
 
 def shares(rights: Rights, rows: Rows, facts: Facts, liable: Liability | None) -> tuple[Share, ...]:
     """Find who pays each component some row speaks of: anybody before the buyer, and who keeps back less."""
-    matching = {number: _liable(line, liable) for number, line in enumerate(rights.costs) if line.row.liable}
     found: list[Share] = []
-    for component in Component:
-        numbers = [number for number, line in enumerate(rights.costs) if line.row.component is component]
-        if numbers:
-            lines = [rights.costs[number] for number in numbers]
-            extra = {at: matching[number] for at, number in enumerate(numbers) if number in matching}
-            picks = rows.picks("cost", lines, extra=extra)
-            if picks:
-                found.append(_share(component, picks, rows, facts))
+    for component, lines in rights.costs_by_component.items():
+        picks = rows.picks("cost", lines, lambda line: _liable(line, liable))
+        if picks:
+            found.append(_share(component, picks, rows, facts))
     return tuple(found)
 
 
-def _liable(line: Line[CostRow], liable: Liability | None) -> Finding:
-    text = f"liable is {' or '.join(line.row.liable or ())}"
+def _liable(line: Line[CostRow], liable: Liability | None) -> Finding | None:
+    if line.row.liable is None:
+        return None
+    text = f"liable is {' or '.join(line.row.liable)}"
     if liable is None or liable.party is None:
         why = liable.why if liable else "no row says who is liable"
         return Finding(Outcome.UNKNOWN, (ClauseResult(text, Outcome.UNKNOWN, {}, why),))
-    outcome = Outcome.HOLDS if liable.party in (line.row.liable or ()) else Outcome.FAILS
+    outcome = Outcome.HOLDS if liable.party in line.row.liable else Outcome.FAILS
     return Finding(outcome, (ClauseResult(text, outcome, {"liable": liable.party.value}),))
 
 
