@@ -68,19 +68,20 @@ def entitle(pack: Pack, facts: Facts, at: datetime, *, view: View, matcher: Matc
         why = "nothing is claimed that a window is for: fact claim.right is missing"
         return Entitled(missing=dict.fromkeys(_WINDOW_FACTS, why))
     right = Right(claimed)
+    rights = pack.rights.for_right(right)
     rows = Rows(matcher)
     window = window_of(pack, rows, view, facts, at, right)
     liable = liable_party(pack.rights, rows, facts)
     costs = shares(pack.rights, rows, facts, liable)
-    due, targets = due_of(pack, rows, facts, window)
+    due, targets = due_of(pack, rows, facts, window, right)
     entitlement = Entitlement(
         right=right,
         window=window,
         liable=liable,
         costs=costs,
         refund_due=due,
-        routes=_routes(rows.picks("route", pack.rights.routes), rows),
-        remedies=_remedies(rows.picks("remedy", pack.rights.remedies), rows),
+        routes=_routes(rows.picks("route", rights.routes, shown=pack.rights.routes), rows),
+        remedies=_remedies(rows.picks("remedy", rights.remedies, shown=pack.rights.remedies), rows),
         warnings=_warnings(rows, at),
     )
     known, missing = _window_facts(entitlement)

@@ -51,6 +51,19 @@ class Finding(NamedTuple):
     clauses: tuple[ClauseResult, ...] = ()
 
 
+ALWAYS_HOLDS: Final = Finding(Outcome.HOLDS)
+"""What is asked without a condition."""
+
+
+def both(one: Finding, other: Finding) -> Finding:
+    """Return how two findings come out together: the worse one counts, and of equal ones the clauses of both do."""
+    if one.outcome is other.outcome:
+        if not one.clauses or not other.clauses:
+            return one if one.clauses else other
+        return Finding(one.outcome, one.clauses + other.clauses)
+    return other if one.outcome is Outcome.HOLDS or other.outcome is Outcome.FAILS else one
+
+
 @dataclass(frozen=True)
 class Always:
     """The condition that always holds."""
@@ -165,7 +178,7 @@ class View:
             return self._join(condition.parts, Outcome.HOLDS, Outcome.FAILS)
         if isinstance(condition, Not):
             return _opposite(self.judge(condition.part))
-        return _ALWAYS_HOLDS
+        return ALWAYS_HOLDS
 
     def _join(self, parts: Sequence[Condition], decisive: Outcome, otherwise: Outcome) -> Finding:
         """Judge part by part; asking for known answers right here saves most of a decision's calls."""
@@ -206,7 +219,6 @@ class View:
         return ClauseResult(clause.text, Outcome.HOLDS if holds else Outcome.FAILS, values)
 
 
-_ALWAYS_HOLDS: Final = Finding(Outcome.HOLDS)
 _FLIPPED = {Outcome.HOLDS: Outcome.FAILS, Outcome.FAILS: Outcome.HOLDS, Outcome.UNKNOWN: Outcome.UNKNOWN}
 
 

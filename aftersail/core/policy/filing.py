@@ -11,7 +11,7 @@ from aftersail.core.policy.compiled import Pack
 from aftersail.core.policy.entitlement import Window
 from aftersail.core.policy.expressions import Outcome, View, facts_of
 from aftersail.core.policy.facts import Facts
-from aftersail.core.policy.lines import Line
+from aftersail.core.policy.lines import Line, Rights
 from aftersail.core.policy.merging import Pick, Rows, because
 from aftersail.core.policy.reasons import Right
 from aftersail.core.policy.rights import ExceptionRow, WindowRow
@@ -48,10 +48,11 @@ class _Answer:
 
 def window_of(pack: Pack, rows: Rows, view: View, facts: Facts, at: datetime, right: Right) -> Window | None:
     """Put the windows for a right together; None where no row of the pack speaks of that right at all."""
-    if not any(line.row.right is right for line in pack.rights.windows):
+    rights = pack.rights.for_right(right)
+    if not rights.windows:
         return None
-    picks = rows.picks("window", pack.rights.windows)
-    struck = _Struck(rows, view, facts, pack)
+    picks = rows.picks("window", rights.windows, shown=pack.rights.windows)
+    struck = _Struck(rows, view, facts, rights)
     answers = [_answer(pack, pick, struck, facts, at) for pick in picks]
     if not answers:
         return Window(open=False, why=f"no row that binds here gives a right of {_words(right)}")
@@ -130,22 +131,22 @@ def _answer(pack: Pack, pick: Pick[WindowRow], struck: _Struck, facts: Facts, at
 class _Struck:
     """Finds the exception that takes a layer's right away."""
 
-    def __init__(self, rows: Rows, view: View, facts: Facts, pack: Pack) -> None:
+    def __init__(self, rows: Rows, view: View, facts: Facts, rights: Rights) -> None:
         self._rows = rows
         self._view = view
         self._facts = facts
-        self._exceptions = pack.rights.exceptions_by_right
+        self._exceptions = rights.exceptions_by_layer
 
     def of(self, window: Line[WindowRow]) -> tuple[Line[ExceptionRow] | None, bool, str]:
         """Return the exception, whether it surely strikes, and why."""
         doubts: list[tuple[Line[ExceptionRow], str]] = []
-        for line in self._exceptions.get((window.row.right, window.origin.layer), ()):
-            seen = self._rows.judge("exception", line, self._view.judge(line.condition))
-            if seen.finding.outcome is Outcome.FAILS:
+        for line in self._exceptions.get(window.origin.layer, ()):
+            finding = self._rows.strikes(line, self._view.judge(line.condition))
+            if finding.outcome is Outcome.FAILS:
                 continue
             lacking = [name for name in line.row.needs if name not in self._facts]
-            if seen.finding.outcome is Outcome.UNKNOWN:
-                doubts.append((line, f"cannot rule out {line.cited}: {because(seen.finding.clauses)}"))
+            if finding.outcome is Outcome.UNKNOWN:
+                doubts.append((line, f"cannot rule out {line.cited}: {because(finding.clauses)}"))
             elif lacking:
                 doubts.append((line, f"{line.cited} needs evidence: fact {' and '.join(lacking)} is missing"))
             elif not line.verified:

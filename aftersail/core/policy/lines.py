@@ -175,6 +175,18 @@ class Rights:
             found[section.name] = tuple(sorted(lines.values(), key=_rank))
         return Rights(**found)  # type: ignore[arg-type] # each section keeps the rows it had
 
+    def for_right(self, right: Right) -> Rights:
+        """Return these rows without those that speak of another right."""
+        return self._by_right[right]
+
+    @cached_property
+    def _by_right(self) -> Mapping[Right, Rights]:
+        def speaking(section: str, right: Right) -> tuple[Line[RightsRow], ...]:
+            return tuple(line for line in getattr(self, section) if getattr(line.row, "right", right) is right)
+
+        sections = [section.name for section in fields(self)]
+        return {right: Rights(**{name: speaking(name, right) for name in sections}) for right in Right}  # type: ignore[arg-type] # as in `joined`
+
     @cached_property
     def any(self) -> bool:
         """Whether there is a row at all."""
@@ -187,12 +199,12 @@ class Rights:
         return {component: lines for component, lines in found.items() if lines}
 
     @cached_property
-    def exceptions_by_right(self) -> Mapping[tuple[Right, Layer], tuple[Line[ExceptionRow], ...]]:
-        """The exceptions by the right they take away, and the layer they take it away from."""
-        found: dict[tuple[Right, Layer], list[Line[ExceptionRow]]] = defaultdict(list)
+    def exceptions_by_layer(self) -> Mapping[Layer, tuple[Line[ExceptionRow], ...]]:
+        """The exceptions by the layer whose rights they take away."""
+        found: dict[Layer, list[Line[ExceptionRow]]] = defaultdict(list)
         for line in self.exceptions:
-            found[line.row.right, line.origin.layer].append(line)
-        return {key: tuple(lines) for key, lines in found.items()}
+            found[line.origin.layer].append(line)
+        return {layer: tuple(lines) for layer, lines in found.items()}
 
 
 _KINDS: Final = (SourceKind.LAW, SourceKind.MARKETPLACE, SourceKind.OWN)

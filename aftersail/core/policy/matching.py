@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Final
 
-from aftersail.core.policy.expressions import ClauseResult, Finding, Outcome
-from aftersail.core.policy.facts import Facts, show
+from aftersail.core.contract import Money
+from aftersail.core.policy.expressions import ALWAYS_HOLDS, ClauseResult, Finding, Outcome, both
+from aftersail.core.policy.facts import Facts, FactValue, show
 from aftersail.core.policy.pack import PackFile
 from aftersail.core.policy.scope import AmountBand, Wanted
 
@@ -79,7 +80,6 @@ class Matcher:
         self._content = content
         self._facts = facts
         self._tier = tier
-        self._answers: dict[Criterion, ClauseResult] = {}
         self._findings: dict[Criteria, Finding] = {}
 
     def all_of(self, criteria: Criteria) -> Finding:
@@ -90,42 +90,39 @@ class Matcher:
         return known
 
     def _joined(self, criteria: Criteria) -> Finding:
-        results = [self._answer(criterion) for criterion in criteria.parts]
-        for outcome in (Outcome.FAILS, Outcome.UNKNOWN):
-            found = tuple(result for result in results if result.outcome is outcome)
-            if found:
-                return Finding(outcome, found)
-        return Finding(Outcome.HOLDS, tuple(results))
+        return reduce(both, map(self._ask, criteria.parts), ALWAYS_HOLDS)
 
-    def _answer(self, criterion: Criterion) -> ClauseResult:
-        known = self._answers.get(criterion)
-        if known is None:
-            known = self._answers[criterion] = self._ask(criterion)
-        return known
+    def _ask(self, asked: Criterion) -> Finding:
+        if asked.name == "tier":
+            return _held(asked, self._tier or "none")
+        value = self._facts.get(asked.name)
+        if isinstance(asked.wanted, AmountBand) and isinstance(value, Money):
+            return self._in_band(asked, asked.wanted, value)
+        return _held(asked, value)
 
-    def _ask(self, asked: Criterion) -> ClauseResult:
-        name, wanted = asked.name, asked.wanted
-        if name == "tier":
-            return _result(asked, self._tier or "none", holds=self._tier in wanted)
-        value = self._facts.get(name)
-        if value is None:
-            return ClauseResult(asked.text, Outcome.UNKNOWN, because=f"fact {name} is missing")
-        if isinstance(wanted, AmountBand):
-            return self._in_band(asked, wanted)
-        words = value if isinstance(value, tuple) else (str(value),)
-        if asked.key == "language":
-            words = (*words, words[0].partition("-")[0])
-        return _result(asked, show(value), holds=any(word in wanted for word in words))
-
-    def _in_band(self, asked: Criterion, band: AmountBand) -> ClauseResult:
-        money = self._facts.money(asked.name)
-        converted = self._content.converted(money, band.currency) if money else None
-        if money is None or converted is None:
-            because = f"{asked.name} is {money}, and there is no rate to {band.currency}"
-            return ClauseResult(asked.text, Outcome.UNKNOWN, because=because)
+    def _in_band(self, asked: Criterion, band: AmountBand, money: Money) -> Finding:
+        converted = self._content.converted(money, band.currency)
+        if converted is None:
+            return _unknown(asked, f"{asked.name} is {money}, and there is no rate to {band.currency}")
         shown = str(money) if money.currency == band.currency else f"{money} = {converted}"
-        return _result(asked, shown, holds=band.holds(converted))
+        return _known(asked, shown, holds=band.holds(converted))
 
 
-def _result(asked: Criterion, shown: str, *, holds: bool) -> ClauseResult:
-    return ClauseResult(asked.text, Outcome.HOLDS if holds else Outcome.FAILS, {asked.name: shown})
+@lru_cache(maxsize=8192)
+def _held(asked: Criterion, value: FactValue | None) -> Finding:
+    """Hold a value against the words that are asked for: the same few questions and values come over and over."""
+    if value is None:
+        return _unknown(asked, f"fact {asked.name} is missing")
+    words = value if isinstance(value, tuple) else (str(value),)
+    if asked.key == "language":
+        words = (*words, words[0].partition("-")[0])
+    return _known(asked, show(value), holds=any(word in asked.wanted for word in words))
+
+
+def _known(asked: Criterion, shown: str, *, holds: bool) -> Finding:
+    outcome = Outcome.HOLDS if holds else Outcome.FAILS
+    return Finding(outcome, (ClauseResult(asked.text, outcome, {asked.name: shown}),))
+
+
+def _unknown(asked: Criterion, why: str) -> Finding:
+    return Finding(Outcome.UNKNOWN, (ClauseResult(asked.text, Outcome.UNKNOWN, because=why),))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Generic, Literal
 
 from aftersail.core.policy.decision import RowTrace
-from aftersail.core.policy.expressions import ClauseResult, Finding, Outcome
+from aftersail.core.policy.expressions import ClauseResult, Finding, Outcome, both
 from aftersail.core.policy.lines import Layer, Line, RowT_co
 from aftersail.core.policy.matching import Matcher
 from aftersail.core.policy.rights import RightsRow
@@ -67,14 +67,16 @@ class Rows:
     def __init__(self, matcher: Matcher) -> None:
         self.seen: list[Seen] = []
         self._matcher = matcher
-        self._unbound: dict[str, tuple[Line[RightsRow], Finding]] = {}
+        self._visited: list[tuple[Section, Sequence[Line[RightsRow]]]] = []
         self._by_line: dict[int, Seen] = {}
 
     def picks(
         self,
         section: Section,
-        lines: Iterable[Line[RowT_co]],
+        lines: Sequence[Line[RowT_co]],
+        *,
         more: Callable[[Line[RowT_co]], Finding | None] = lambda _line: None,
+        shown: Sequence[Line[RowT_co]] = (),
     ) -> list[Pick[RowT_co]]:
         """Find each layer's answer; layers without a row that may match have none.
 
@@ -82,16 +84,18 @@ class Rows:
             section: what the trace calls the rows.
             lines: sorted as `Rights` keeps them.
             more: what else is asked of a row whose pack binds.
+            shown: the rows that the trace tells of, where `lines` leaves some out that surely do not match.
         """
+        self._visited.append((section, shown or lines))
         found: list[Pick[RowT_co]] = []
         for _, layer in groupby(lines, key=_layer):
             candidates: list[Line[RowT_co]] = []
             doubts: list[str] = []
             sure = False
             for line in layer:
-                if self._binds(line).outcome is Outcome.FAILS:
+                if not self._binds(line):
                     continue
-                seen = self.judge(section, line, more(line))
+                seen = self._judge(section, line, more(line))
                 outcome = seen.finding.outcome
                 if outcome is Outcome.FAILS:
                     continue
@@ -106,48 +110,54 @@ class Rows:
                 found.append(Pick(tuple(candidates), sure, tuple(doubts)))
         return found
 
-    def judge(self, section: Section, line: Line[RowT_co], more: Finding | None = None) -> Seen:
-        """Find out whether a row matches: whom its pack binds, its own keys, and what else is asked of it."""
-        bound = self._binds(line)
-        if bound.outcome is Outcome.FAILS:
-            return Seen(section, line, bound)
-        finding = _both(bound, self._matcher.all_of(line.criteria))
-        seen = Seen(section, line, finding if more is None else _both(finding, more))
+    def strikes(self, line: Line[RowT_co], condition: Finding) -> Finding:
+        """Find out whether an exception holds."""
+        self._visited.append(("exception", (line,)))
+        return self._judge("exception", line, condition).finding
+
+    def _judge(self, section: Section, line: Line[RightsRow], more: Finding | None) -> Seen:
+        finding = self._finding(line)
+        seen = Seen(section, line, finding if more is None else both(finding, more))
         self.seen.append(seen)
         self._by_line[id(line)] = seen
         return seen
 
-    def _binds(self, line: Line[RightsRow]) -> Finding:
-        """Find out whether a row's pack binds at all; where it does not, the trace has one row for the whole pack."""
-        bound = self._matcher.all_of(line.origin.criteria)
-        if bound.outcome is Outcome.FAILS:
-            self._unbound.setdefault(line.origin.name, (line, bound))
-        return bound
+    def _finding(self, line: Line[RightsRow]) -> Finding:
+        """Find out whether a row matches: whom its pack binds, and its own keys."""
+        return both(self._matcher.all_of(line.origin.criteria), self._matcher.all_of(line.criteria))
+
+    def _binds(self, line: Line[RightsRow]) -> bool:
+        return self._matcher.all_of(line.origin.criteria).outcome is not Outcome.FAILS
 
     def note(self, line: Line[RightsRow], text: str) -> None:
         """Say what became of a row that was judged."""
         self._by_line[id(line)].notes.append(text)
 
     def traces(self) -> list[RowTrace]:
-        """Return what was seen, for the trace."""
-        unbound = [
-            RowTrace("pack", name, line.where.partition(":")[0], bound.outcome, bound.clauses)
-            for name, (line, bound) in self._unbound.items()
-        ]
-        rows = [
-            RowTrace(
-                section=seen.section,
-                row=seen.line.row.id,
-                where=seen.line.where,
-                outcome=seen.finding.outcome,
-                clauses=seen.finding.clauses,
-                notes=tuple(seen.notes),
-                pack=seen.line.origin.name,
-                source=seen.line.reading,
-            )
-            for seen in self.seen
-        ]
-        return [*unbound, *rows]
+        """Return what was seen, for the trace; of a pack that does not bind, all rows are one."""
+        unbound: dict[str, RowTrace] = {}
+        rows: list[RowTrace] = []
+        for section, line in ((section, line) for section, lines in self._visited for line in lines):
+            origin = line.origin
+            if self._binds(line):
+                rows.append(self._trace(section, line))
+            elif origin.name not in unbound:
+                outcome, clauses = self._matcher.all_of(origin.criteria)
+                unbound[origin.name] = RowTrace("pack", origin.name, line.where.partition(":")[0], outcome, clauses)
+        return [*unbound.values(), *rows]
+
+    def _trace(self, section: Section, line: Line[RightsRow]) -> RowTrace:
+        seen = self._by_line.get(id(line)) or Seen(section, line, self._finding(line))
+        return RowTrace(
+            section=section,
+            row=line.row.id,
+            where=line.where,
+            outcome=seen.finding.outcome,
+            clauses=seen.finding.clauses,
+            notes=tuple(seen.notes),
+            pack=line.origin.name,
+            source=line.reading,
+        )
 
 
 def because(clauses: Iterable[ClauseResult]) -> str:
@@ -157,12 +167,3 @@ def because(clauses: Iterable[ClauseResult]) -> str:
 
 def _layer(line: Line[RightsRow]) -> Layer:
     return line.origin.layer
-
-
-def _both(one: Finding, other: Finding) -> Finding:
-    """Return how two findings come out together: the worse one counts, and of equal ones the clauses of both do."""
-    if one.outcome is other.outcome:
-        if not one.clauses or not other.clauses:
-            return one if one.clauses else other
-        return Finding(one.outcome, one.clauses + other.clauses)
-    return other if one.outcome is Outcome.HOLDS or other.outcome is Outcome.FAILS else one

@@ -14,6 +14,7 @@ from aftersail.core.policy.entitlement import RefundDue, Window
 from aftersail.core.policy.facts import Facts, show
 from aftersail.core.policy.lines import Line
 from aftersail.core.policy.merging import Rows
+from aftersail.core.policy.reasons import Right
 from aftersail.core.policy.rights import DueStart, Hold, RefundDueRow
 
 _FACTS_OF: Final = {
@@ -37,7 +38,9 @@ class _Promise:
     due: RefundDue
 
 
-def due_of(pack: Pack, rows: Rows, facts: Facts, window: Window | None) -> tuple[RefundDue | None, tuple[Target, ...]]:
+def due_of(
+    pack: Pack, rows: Rows, facts: Facts, window: Window | None, right: Right
+) -> tuple[RefundDue | None, tuple[Target, ...]]:
     """Find the earliest refund that is promised, and every promise whose time runs, as a target.
 
     A row that nobody verified, or of which nobody can tell whether it matches, promises nothing by itself. Where the
@@ -47,7 +50,8 @@ def due_of(pack: Pack, rows: Rows, facts: Facts, window: Window | None) -> tuple
     refused = window is not None and window.open is False
     promises: list[_Promise] = []
     targets: list[Target] = []
-    for pick in rows.picks("refund_due", pack.rights.refund_due):
+    lines = pack.rights.for_right(right).refund_due
+    for pick in rows.picks("refund_due", lines, shown=pack.rights.refund_due):
         if not pick.decides:
             rows.note(pick.line, f"cannot decide: {pick.doubt}")
             continue

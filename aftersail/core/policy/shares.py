@@ -32,7 +32,7 @@ def liable_party(rights: Rights, rows: Rows, facts: Facts) -> Liability | None:
     if not rights.liability:
         return None
     reason = facts.text("ticket.reason")
-    picks = rows.picks("liability", rights.liability, lambda line: _reason(line, reason))
+    picks = rows.picks("liability", rights.liability, more=lambda line: _reason(line, reason))
     if not picks:
         return Liability(party=None, why=f"no row says who answers for {reason or 'the matter'}")
     sure = [pick for pick in picks if pick.decides]
@@ -61,7 +61,7 @@ def shares(rights: Rights, rows: Rows, facts: Facts, liable: Liability | None) -
     """Find who pays each component some row speaks of: anybody before the buyer, and who keeps back less."""
     found: list[Share] = []
     for component, lines in rights.costs_by_component.items():
-        picks = rows.picks("cost", lines, lambda line: _liable(line, liable))
+        picks = rows.picks("cost", lines, more=lambda line: _liable(line, liable))
         if picks:
             found.append(_share(component, picks, rows, facts))
     return tuple(found)
