@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from aftersail.core.clocks import Source, Target
 from aftersail.core.contract import Money
-from aftersail.core.policy.compiled import Pack
+from aftersail.core.policy.compiled import Pack, TargetLine
 from aftersail.core.policy.decision import Decision, RowTrace, Trace, TraceRows
 from aftersail.core.policy.engines import EngineValue
 from aftersail.core.policy.entitle import Entitled, entitle
-from aftersail.core.policy.entitlement import Entitlement
-from aftersail.core.policy.expressions import ClauseResult, Outcome, View
+from aftersail.core.policy.entitlement import Window
+from aftersail.core.policy.expressions import ClauseResult, Finding, Outcome, View
 from aftersail.core.policy.facts import Facts, show
 from aftersail.core.policy.matching import Matcher
 from aftersail.core.policy.planned import (
@@ -28,48 +29,86 @@ _SETTLING: Final = (PlannedRefund, PlannedOffer, AskPerson)
 """What settles a matter, or leaves it to a person already."""
 
 
-def decide(pack: Pack, facts: Facts, at: datetime, *, traced: bool = True) -> Decision:
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What a pack says of a ticket, without the reasons.
+
+    Attributes:
+        tier: None where no row of the grading table holds.
+        targets: the promises that now run, of every source.
+        actions: what is planned.
+    """
+
+    tier: str | None
+    targets: tuple[Target, ...]
+    actions: tuple[PlannedAction, ...]
+
+
+def decide(pack: Pack, facts: Facts, at: datetime) -> Decision:
     """Apply a pack to what is known of a ticket.
 
     Args:
         pack: the version in force when the request was filed.
         facts: what is known; what is absent makes a person decide, it never counts as false.
         at: the instant the decision is for, kept in the trace; conditions do not see it.
-        traced: False leaves the rows out of the trace, for whoever decides by the thousand and shows none of them.
 
     Returns:
         Tier, targets and planned actions with their trace. Nothing has been done yet.
     """
-    facts, unsaid = _with_risk(pack, facts)
-    view, conversions = _view(pack, facts, unsaid)
-    tier, tier_rows, tier_asks = _grade(pack, view, facts.text("ticket.graded"))
-    matcher = Matcher(pack.content, facts, tier)
-    targets, target_rows = _targets(pack, matcher)
-    entitled = entitle(pack, facts, at, view=view, matcher=matcher)
-    facts, view = _with_window(facts, view, entitled)
-    planner = Planner(pack, facts, view)
-    planner.run()
-    actions = (*tier_asks, *planner.actions, *_window_asks(entitled.entitlement, planner.actions))
+    work = _Work(pack, facts, at)
+    found, view = work.conclusion, work.view
+    entitlement, arithmetic = work.entitled.entitlement()
     return Decision(
         pack_id=pack.id,
         pack_version=pack.version,
         pack_hash=pack.hash,
         at=at,
-        tier=tier,
-        targets=_joined(targets, entitled.targets),
-        actions=actions,
-        summary=_summary(tier, actions),
-        entitlement=entitled.entitlement,
+        tier=found.tier,
+        targets=found.targets,
+        actions=found.actions,
+        summary=_summary(found.tier, found.actions),
+        entitlement=entitlement,
         trace=Trace(
             parents=pack.parents,
             facts={
-                name: show(value) if isinstance(value, Money) else view.shown[name] for name, value in facts.items()
+                name: show(value) if isinstance(value, Money) else view.shown[name]
+                for name, value in work.facts.items()
             },
             missing=dict(view.missing),
-            rows=TraceRows(lambda: (*tier_rows, *target_rows, *entitled.rows(), *planner.rows())) if traced else TraceRows(),
-            money=(*conversions, *entitled.money, *planner.steps),
+            rows=TraceRows(work.rows),
+            money=(*work.conversions, *arithmetic, *work.planner.steps),
         ),
     )
+
+
+def conclude(pack: Pack, facts: Facts, at: datetime) -> Conclusion:
+    """Decide as `decide` does, for whoever decides by the thousand and shows no reasons."""
+    return _Work(pack, facts, at).conclusion
+
+
+class _Work:
+    """One decision on its way: what it comes to at once, the reasons for whoever asks."""
+
+    def __init__(self, pack: Pack, facts: Facts, at: datetime) -> None:
+        facts, unsaid = _with_risk(pack, facts)
+        view, self.conversions = _view(pack, facts, unsaid)
+        tier, self._tier_rows, tier_asks = _grade(pack, view, facts.text("ticket.graded"))
+        self._matcher = Matcher(pack.content, facts, tier)
+        self._target_lines = pack.targets
+        self.entitled = entitle(pack, facts, at, view=view, matcher=self._matcher)
+        self.facts, self.view = _with_window(facts, view, self.entitled)
+        self.planner = Planner(pack, self.facts, self.view)
+        self.planner.run()
+        targets = _joined(_targets(pack.targets, self._matcher), self.entitled.targets)
+        actions = (*tier_asks, *self.planner.actions, *_window_asks(self.entitled.window, self.planner.actions))
+        self.conclusion = Conclusion(tier, targets, actions)
+
+    def rows(self) -> Iterator[RowTrace]:
+        """Make the trace of every row."""
+        yield from self._tier_rows
+        yield from _target_rows(self._target_lines, self._matcher)
+        yield from self.entitled.rows()
+        yield from self.planner.rows()
 
 
 def _with_risk(pack: Pack, facts: Facts) -> tuple[Facts, dict[str, str]]:
@@ -88,16 +127,15 @@ def _with_risk(pack: Pack, facts: Facts) -> tuple[Facts, dict[str, str]]:
 
 
 def _with_window(facts: Facts, view: View, entitled: Entitled) -> tuple[Facts, View]:
-    known, missing = entitled.facts or {}, entitled.missing or {}
+    known, missing = entitled.facts, entitled.missing
     if not known and not missing:
         return facts, view
     shown = {name: show(value) for name, value in known.items()}
     return facts.having(known), view.having({name: _plain(value) for name, value in known.items()}, shown, missing)
 
 
-def _window_asks(entitlement: Entitlement | None, planned: Sequence[PlannedAction]) -> list[AskPerson]:
+def _window_asks(window: Window | None, planned: Sequence[PlannedAction]) -> list[AskPerson]:
     """Where nobody can tell whether the claim was in time, and no rule has settled the matter, a person decides."""
-    window = entitlement.window if entitlement else None
     if window is None or window.open is not None or any(isinstance(action, _SETTLING) for action in planned):
         return []
     return [AskPerson(rule="window", why=f"cannot tell whether this was asked for in time: {window.why}")]
@@ -105,8 +143,7 @@ def _window_asks(entitlement: Entitlement | None, planned: Sequence[PlannedActio
 
 def _joined(targets: tuple[Target, ...], refunds: tuple[Target, ...]) -> tuple[Target, ...]:
     """Add the promised refunds; a row of targets that promises the same from the same source stays beside them."""
-    known = set(targets)
-    return (*targets, *(target for target in refunds if target not in known))
+    return (*targets, *(target for target in refunds if target not in targets))
 
 
 def _view(pack: Pack, facts: Facts, unsaid: Mapping[str, str]) -> tuple[View, list[str]]:
@@ -159,31 +196,33 @@ def _because(clauses: Iterable[ClauseResult]) -> str:
     return "; ".join(dict.fromkeys(clause.because for clause in clauses if clause.because))
 
 
-def _targets(pack: Pack, matcher: Matcher) -> tuple[tuple[Target, ...], list[RowTrace]]:
+def _targets(lines: Iterable[TargetLine], matcher: Matcher) -> tuple[Target, ...]:
     """Choose, per metric and source, the promise of the most specific row that matches; the first of equals."""
-    rows: list[RowTrace] = []
     chosen: dict[tuple[str, Source], Target] = {}
-    for line in pack.targets:
-        outcome, clauses = matcher.all_of(line.origin.criteria)
-        if outcome is Outcome.HOLDS:
-            outcome, clauses = matcher.all_of(line.criteria)
-        notes: list[str] = []
-        if outcome is Outcome.HOLDS:
+    for line in lines:
+        if _counts(line, matcher).outcome is Outcome.HOLDS:
             for target in line.targets:
-                winner = chosen.setdefault((target.metric, target.source), target)
-                if winner is not target:
-                    notes.append(f"{target.metric} is set by the more specific row {winner.row}")
-        rows.append(
-            RowTrace(
-                section="target",
-                row=line.row.id,
-                where=line.where,
-                outcome=outcome,
-                clauses=clauses,
-                notes=tuple(notes),
-            )
-        )
-    return tuple(chosen.values()), rows
+                chosen.setdefault((target.metric, target.source), target)
+    return tuple(chosen.values())
+
+
+def _counts(line: TargetLine, matcher: Matcher) -> Finding:
+    """Find out whether a row of targets matches; its own keys are asked only where its pack binds."""
+    bound = matcher.all_of(line.origin.criteria)
+    return matcher.all_of(line.criteria) if bound.outcome is Outcome.HOLDS else bound
+
+
+def _target_rows(lines: Iterable[TargetLine], matcher: Matcher) -> Iterator[RowTrace]:
+    """Make the trace of every row of targets, with the row that was chosen before it."""
+    chosen: dict[tuple[str, Source], Target] = {}
+    for line in lines:
+        outcome, clauses = _counts(line, matcher)
+        notes: list[str] = []
+        for target in line.targets if outcome is Outcome.HOLDS else ():
+            winner = chosen.setdefault((target.metric, target.source), target)
+            if winner is not target:
+                notes.append(f"{target.metric} is set by the more specific row {winner.row}")
+        yield RowTrace("target", line.row.id, line.where, outcome, clauses, tuple(notes))
 
 
 def _summary(tier: str | None, actions: Sequence[PlannedAction]) -> str:

@@ -7,15 +7,14 @@ decides alone: where the answer hangs on it, there is none, and a person decides
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
 from aftersail.core.clocks import Target
 from aftersail.core.policy.compiled import Pack
 from aftersail.core.policy.decision import RowTrace
-from aftersail.core.policy.entitlement import Entitlement, RemedyChoice, Routes
+from aftersail.core.policy.entitlement import Entitlement, RemedyChoice, Routes, Window
 from aftersail.core.policy.expressions import Outcome, View
 from aftersail.core.policy.facts import Facts
 from aftersail.core.policy.filing import window_of
@@ -30,25 +29,37 @@ _WINDOW_FACTS: Final = ("window.open", "window.ends_at", "window.days_left")
 _RowT = TypeVar("_RowT", RouteRow, RemedyRow)
 
 
-@dataclass(frozen=True)
 class Entitled:
-    """What came out, and what follows from it for the rest of the decision.
+    """What the buyer is entitled to: at once what the rest of the decision builds on, the whole when it is asked for.
 
-    Attributes:
-        entitlement: None where nothing is claimed, or the pack has no rows about rights.
+    Where nothing is claimed, or the pack has no rows about rights, that is nothing.
+
+    Args:
+        window: whether the claim was filed in time; None where no row speaks of that.
         targets: the refunds that are promised.
         facts: what rules may ask about the window.
         missing: why they may not.
-        rows: makes the trace of every row.
-        money: the arithmetic of every amount.
     """
 
-    entitlement: Entitlement | None = None
-    targets: tuple[Target, ...] = ()
-    facts: dict[str, bool | int | datetime] | None = None
-    missing: dict[str, str] | None = None
-    rows: Callable[[], Sequence[RowTrace]] = tuple
-    money: tuple[str, ...] = ()
+    def __init__(
+        self,
+        window: Window | None,
+        targets: tuple[Target, ...],
+        facts: Mapping[str, bool | int | datetime],
+        missing: Mapping[str, str],
+    ) -> None:
+        self.window = window
+        self.targets = targets
+        self.facts = facts
+        self.missing = missing
+
+    def entitlement(self) -> tuple[Entitlement | None, tuple[str, ...]]:
+        """Return everything the rows about rights come to, and the arithmetic of every amount."""
+        return None, ()
+
+    def rows(self) -> Sequence[RowTrace]:
+        """Make the trace of every row, once the entitlement is known."""
+        return ()
 
 
 def entitle(pack: Pack, facts: Facts, at: datetime, *, view: View, matcher: Matcher) -> Entitled:
@@ -62,37 +73,48 @@ def entitle(pack: Pack, facts: Facts, at: datetime, *, view: View, matcher: Matc
         matcher: the same as the `when` of rows sees them.
     """
     if not pack.rights.any:
-        return Entitled()
+        return Entitled(None, (), {}, {})
     claimed = facts.text("claim.right")
     if claimed is None:
         why = "nothing is claimed that a window is for: fact claim.right is missing"
-        return Entitled(missing=dict.fromkeys(_WINDOW_FACTS, why))
-    right = Right(claimed)
-    rights = pack.rights.for_right(right)
-    rows = Rows(matcher)
-    window = window_of(pack, rows, view, facts, at, right)
-    liable = liable_party(pack.rights, rows, facts)
-    costs = shares(pack.rights, rows, facts, liable)
-    due, targets = due_of(pack, rows, facts, window, right)
-    entitlement = Entitlement(
-        right=right,
-        window=window,
-        liable=liable,
-        costs=costs,
-        refund_due=due,
-        routes=_routes(rows.picks("route", rights.routes, shown=pack.rights.routes), rows),
-        remedies=_remedies(rows.picks("remedy", rights.remedies, shown=pack.rights.remedies), rows),
-        warnings=_warnings(rows, at),
-    )
-    known, missing = _window_facts(entitlement)
-    money = tuple(f"{share.component}: {share.why}" for share in costs if share.amount is not None and share.why)
-    return Entitled(entitlement, targets, known, missing, rows.traces, money)
+        return Entitled(None, (), {}, dict.fromkeys(_WINDOW_FACTS, why))
+    return _Claimed(pack, facts, at, Right(claimed), view, Rows(matcher))
 
 
-def _window_facts(entitlement: Entitlement) -> tuple[dict[str, bool | int | datetime], dict[str, str]]:
-    window = entitlement.window
+class _Claimed(Entitled):
+    """What follows from a claim."""
+
+    def __init__(self, pack: Pack, facts: Facts, at: datetime, right: Right, view: View, rows: Rows) -> None:
+        self._all, self._rights = pack.rights, pack.rights.for_right(right)
+        self._given, self._at, self._right, self._rows = facts, at, right, rows
+        window = window_of(pack, rows, view, facts, at, right)
+        self._due, targets = due_of(pack, rows, facts, window, right)
+        super().__init__(window, targets, *_window_facts(window, right))
+
+    def entitlement(self) -> tuple[Entitlement, tuple[str, ...]]:
+        rows, rights = self._rows, self._rights
+        liable = liable_party(rights, rows, self._given)
+        costs = shares(rights, rows, self._given, liable)
+        entitlement = Entitlement(
+            right=self._right,
+            window=self.window,
+            liable=liable,
+            costs=costs,
+            refund_due=self._due,
+            routes=_routes(rows.picks("route", rights.routes, shown=self._all.routes), rows),
+            remedies=_remedies(rows.picks("remedy", rights.remedies, shown=self._all.remedies), rows),
+            warnings=_warnings(rows, self._at),
+        )
+        money = tuple(f"{share.component}: {share.why}" for share in costs if share.amount is not None and share.why)
+        return entitlement, money
+
+    def rows(self) -> Sequence[RowTrace]:
+        return self._rows.traces()
+
+
+def _window_facts(window: Window | None, right: Right) -> tuple[dict[str, bool | int | datetime], dict[str, str]]:
     if window is None:
-        why = f"no row about windows speaks of a right of {entitlement.right.replace('_', ' ')}"
+        why = f"no row about windows speaks of a right of {right.replace('_', ' ')}"
         return {}, dict.fromkeys(_WINDOW_FACTS, why)
     values = {"window.open": window.open, "window.ends_at": window.ends_at, "window.days_left": window.days_left}
     known = {name: value for name, value in values.items() if value is not None}

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from aftersail.core.clocks import Clock, SourceKind
+from aftersail.core.policy.decide import Conclusion
 from aftersail.core.policy.decision import Decision
 from aftersail.core.policy.facts import Facts
 
@@ -91,7 +92,7 @@ class Effect:
     promises: frozenset[str]
 
 
-def verdict_of(decision: Decision) -> Verdict:
+def verdict_of(decision: Conclusion | Decision) -> Verdict:
     """Take what has consequences out of a decision."""
     return Verdict(
         tier=decision.tier,

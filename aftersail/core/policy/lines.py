@@ -195,7 +195,9 @@ class Rights:
     @cached_property
     def costs_by_component(self) -> Mapping[Component, tuple[Line[CostRow], ...]]:
         """The rows about costs by their component, in the order of components."""
-        found = {component: tuple(line for line in self.costs if line.row.component is component) for component in Component}
+        found = {
+            component: tuple(line for line in self.costs if line.row.component is component) for component in Component
+        }
         return {component: lines for component, lines in found.items() if lines}
 
     @cached_property

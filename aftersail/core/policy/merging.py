@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Generic, Literal
+from typing import Final, Generic, Literal, get_args
 
 from aftersail.core.policy.decision import RowTrace
 from aftersail.core.policy.expressions import ClauseResult, Finding, Outcome, both
@@ -14,6 +14,8 @@ from aftersail.core.policy.matching import Matcher
 from aftersail.core.policy.rights import RightsRow
 
 Section = Literal["window", "exception", "liability", "cost", "refund_due", "route", "remedy"]
+_SECTIONS: Final = get_args(Section)
+"""As a trace tells them, whichever was asked first."""
 
 
 @dataclass(slots=True)
@@ -33,12 +35,19 @@ class Pick(Generic[RowT_co]):
     Attributes:
         candidates: the rows that may be the most specific one that matches.
         sure: the last of them surely matches; else perhaps none does.
-        doubts: why nobody can tell which it is.
+        doubtful: those of which nobody can tell whether they match, with the reasons.
     """
 
     candidates: tuple[Line[RowT_co], ...]
     sure: bool
-    doubts: tuple[str, ...] = ()
+    doubtful: tuple[tuple[Line[RowT_co], Finding], ...] = ()
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why nobody can tell which row it is."""
+        return [
+            f"cannot tell whether row {line.name} counts: {because(finding.clauses)}" for line, finding in self.doubtful
+        ]
 
     @property
     def line(self) -> Line[RowT_co]:
@@ -58,14 +67,10 @@ class Pick(Generic[RowT_co]):
 
 
 class Rows:
-    """Judges rows about rights for one ticket and keeps what it saw.
-
-    Attributes:
-        seen: every row that was looked at, in order; those of packs that do not bind are not.
-    """
+    """Judges rows about rights for one ticket and keeps what it saw."""
 
     def __init__(self, matcher: Matcher) -> None:
-        self.seen: list[Seen] = []
+        self._seen: list[Seen] = []
         self._matcher = matcher
         self._visited: list[tuple[Section, Sequence[Line[RightsRow]]]] = []
         self._by_line: dict[int, Seen] = {}
@@ -90,7 +95,7 @@ class Rows:
         found: list[Pick[RowT_co]] = []
         for _, layer in groupby(lines, key=_layer):
             candidates: list[Line[RowT_co]] = []
-            doubts: list[str] = []
+            doubtful: list[tuple[Line[RowT_co], Finding]] = []
             sure = False
             for line in layer:
                 if not self._binds(line):
@@ -105,9 +110,9 @@ class Rows:
                 candidates.append(line)
                 sure = outcome is Outcome.HOLDS
                 if not sure:
-                    doubts.append(f"cannot tell whether row {line.name} counts: {because(seen.finding.clauses)}")
+                    doubtful.append((line, seen.finding))
             if candidates:
-                found.append(Pick(tuple(candidates), sure, tuple(doubts)))
+                found.append(Pick(tuple(candidates), sure, tuple(doubtful)))
         return found
 
     def strikes(self, line: Line[RowT_co], condition: Finding) -> Finding:
@@ -118,7 +123,7 @@ class Rows:
     def _judge(self, section: Section, line: Line[RightsRow], more: Finding | None) -> Seen:
         finding = self._finding(line)
         seen = Seen(section, line, finding if more is None else both(finding, more))
-        self.seen.append(seen)
+        self._seen.append(seen)
         self._by_line[id(line)] = seen
         return seen
 
@@ -129,6 +134,11 @@ class Rows:
     def _binds(self, line: Line[RightsRow]) -> bool:
         return self._matcher.all_of(line.origin.criteria).outcome is not Outcome.FAILS
 
+    @property
+    def seen(self) -> list[Seen]:
+        """Every row that was judged, section by section."""
+        return sorted(self._seen, key=lambda seen: _SECTIONS.index(seen.section))
+
     def note(self, line: Line[RightsRow], text: str) -> None:
         """Say what became of a row that was judged."""
         self._by_line[id(line)].notes.append(text)
@@ -137,7 +147,8 @@ class Rows:
         """Return what was seen, for the trace; of a pack that does not bind, all rows are one."""
         unbound: dict[str, RowTrace] = {}
         rows: list[RowTrace] = []
-        for section, line in ((section, line) for section, lines in self._visited for line in lines):
+        visited = sorted(self._visited, key=lambda visit: _SECTIONS.index(visit[0]))
+        for section, line in ((section, line) for section, lines in visited for line in lines):
             origin = line.origin
             if self._binds(line):
                 rows.append(self._trace(section, line))

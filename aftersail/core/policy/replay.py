@@ -8,7 +8,7 @@ from datetime import datetime
 
 from aftersail.core.clocks import Clock, Metric, Target, cancel, meet, pause, resume, start, tick
 from aftersail.core.policy.compiled import Pack
-from aftersail.core.policy.decision import Decision
+from aftersail.core.policy.decide import Conclusion
 from aftersail.core.policy.history import PastRequest, Plain
 
 
@@ -27,7 +27,7 @@ class ReplayedClock:
 
 
 def replay_clocks(
-    request: PastRequest, decisions: Sequence[Decision], pack: Pack, as_of: datetime
+    request: PastRequest, decisions: Sequence[Conclusion], pack: Pack, as_of: datetime
 ) -> tuple[ReplayedClock, ...]:
     """Let a request's clocks run again under a draft: they start, pause and end when they really did.
 

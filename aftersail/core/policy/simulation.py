@@ -11,7 +11,7 @@ from pydantic import Field
 
 from aftersail.core.contract import Instant, Money, Record
 from aftersail.core.policy.compiled import Pack
-from aftersail.core.policy.decide import decide
+from aftersail.core.policy.decide import conclude
 from aftersail.core.policy.history import Effect, PastRequest, Sums, effect_of, verdict_of
 from aftersail.core.policy.replay import ReplayedClock, replay_clocks
 
@@ -140,7 +140,7 @@ class Simulator:
 
     def play(self, request: PastRequest) -> None:
         """Judge a request by the draft, each time it was judged, and note what differs."""
-        decisions = [decide(self._pack, past.facts, past.at, traced=False) for past in request.decisions]
+        decisions = [conclude(self._pack, past.facts, past.at) for past in request.decisions]
         before = effect_of([past.verdict for past in request.decisions])
         after = effect_of([verdict_of(decision) for decision in decisions])
         self._requests += 1
