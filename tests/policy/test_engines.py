@@ -194,7 +194,7 @@ def test_what_python_answers_is_what_the_engines_answer(raw: object, values: dic
 
 
 @settings(max_examples=200, deadline=None)
-@given(raws=st.lists(_TREES, max_size=12), values=_FACTS)
+@given(raws=st.lists(_clauses() | _TREES, min_size=5, max_size=12), values=_FACTS)
 def test_a_rule_that_the_index_passes_over_fails(raws: list[object], values: dict[str, object]) -> None:
     engine = ENGINES[0]
     conditions = [compiled(raw, engine) for raw in raws]

@@ -72,7 +72,7 @@ def entitle(pack: Pack, facts: Facts, at: datetime, *, view: View, matcher: Matc
         view: the facts as conditions see them.
         matcher: the same as the `when` of rows sees them.
     """
-    if not pack.rights.any:
+    if not pack.rights:
         return Entitled(None, (), {}, {})
     claimed = facts.text("claim.right")
     if claimed is None:

@@ -187,9 +187,11 @@ class Rights:
         sections = [section.name for section in fields(self)]
         return {right: Rights(**{name: speaking(name, right) for name in sections}) for right in Right}  # type: ignore[arg-type] # as in `joined`
 
+    def __bool__(self) -> bool:
+        return self._any
+
     @cached_property
-    def any(self) -> bool:
-        """Whether there is a row at all."""
+    def _any(self) -> bool:
         return any(getattr(self, section.name) for section in fields(self))
 
     @cached_property
