@@ -78,9 +78,6 @@ class TraceRows(Sequence[RowTrace]):
     def __repr__(self) -> str:
         return repr(self._rows)
 
-    def __reduce__(self) -> tuple[type[TraceRows], tuple[Callable[[], Iterable[RowTrace]]]]:
-        return TraceRows, (self._rows.__iter__,)
-
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """As JSON they are a list of rows, whoever made them."""
