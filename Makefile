@@ -16,7 +16,7 @@ EDITABLE := $(INSTALL) --no-build-isolation
 PLUGINS := -e 'plugins/email[simulator]' -e plugins/shopify -e plugins/logistics -e plugins/amazon -e plugins/ebay
 RECIPE := pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
 
-.PHONY: help demo test lint types bench soak clean
+.PHONY: help demo test lint types bench weights soak clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -39,6 +39,11 @@ types: .venv/.ready-to-develop ## Check types.
 bench: .venv/.ready-to-develop ## Measure against floors in the same run; writes benchmarks/results.jsonl.
 	@$(BIN)/python benchmarks/run.py
 
+weights: .venv/.ready-to-develop ## Fit what triage learned to training/triage, after its messages or the phrase packs changed.
+	@$(INSTALL) --group training
+	@$(BIN)/python training/fit.py
+	@$(BIN)/python training/fit_semantic.py
+
 soak: .venv/.ready-to-develop ## Run every test ROUNDS times (10), each time in another order on other generated cases.
 	@round=1; while [ $$round -le $(ROUNDS) ]; do echo "round $$round of $(ROUNDS)"; \
 		HYPOTHESIS_PROFILE=dev $(PYTEST) $(PYTEST_ARGS) || exit 1; round=$$((round + 1)); done
@@ -46,7 +51,7 @@ soak: .venv/.ready-to-develop ## Run every test ROUNDS times (10), each time in 
 clean: ## Remove .venv and what tools have left behind.
 	@rm -rf .venv aftersail-demo build dist benchmarks/results.jsonl .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 		.import_linter_cache
-	@find aftersail plugins tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	@find aftersail plugins tests benchmarks training -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "aftersail needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }

@@ -31,7 +31,7 @@ from aftersail.core.store.engine import open_engine, reading
 from aftersail.core.store.migrate import check_schema, upgrade
 from aftersail.core.store.unit import Unit, unit_of_work
 from aftersail.core.store.write import upsert
-from aftersail.core.triage import Triage
+from aftersail.core.triage import Triage, semantic
 
 _log = structlog.get_logger(__name__)
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class App:
         return Services(
             packs=self.packs,
             pack_id=self.settings.pack,
-            triage=Triage.shipped(self.host.classifiers()),
+            triage=Triage.shipped((*self.host.classifiers(), *semantic.installed())),
             jobs=self.jobs,
             channels=self.channels.infos(),
             roster=self._roster(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,55 +12,21 @@ from aftersail.core.contract import Classifier, ReasonGuess, Record
 from aftersail.core.policy.reasons import Reason
 from aftersail.core.triage.codes import ReasonCodes
 from aftersail.core.triage.language import UNKNOWN, detect
+from aftersail.core.triage.learned import REASONS, Lessons, Ranking
 from aftersail.core.triage.loader import PhraseBook
 from aftersail.core.triage.matching import Hit
+from aftersail.core.triage.sentence import read
 
 _log = structlog.get_logger(__name__)
 
-CAUSES = (
-    Reason.NOT_RECEIVED,
-    Reason.UNUSABLE,
-    Reason.DAMAGED,
-    Reason.WRONG_ITEM,
-    Reason.MISSING_PARTS,
-    Reason.NOT_AS_DESCRIBED,
-    Reason.MINOR_DEFECT,
-)
-WISHES = (Reason.CANCEL_ORDER, Reason.EXCHANGE, Reason.RETURN_REQUEST, Reason.REFUND_REQUEST, Reason.INVOICE)
-QUESTIONS = (Reason.DELIVERY_QUESTION, Reason.PRODUCT_QUESTION)
-ORDER = (*CAUSES, *WISHES, *QUESTIONS, Reason.COMPLAINT)
-"""The order in which a tie is resolved, first wins."""
-
-_PLACES = {reason: place for place, reason in enumerate(ORDER)}
-
-_KINDS = {
-    **dict.fromkeys(CAUSES, ("cause", 2.5)),
-    Reason.WRONG_ITEM: ("cause", 2.2),
-    Reason.NOT_AS_DESCRIBED: ("cause", 2.2),
-    **dict.fromkeys(WISHES, ("wish", 1.2)),
-    Reason.DELIVERY_QUESTION: ("question", 1.0),
-    Reason.PRODUCT_QUESTION: ("question", 0.8),
-    Reason.COMPLAINT: ("complaint", 0.6),
-}
-"""What went wrong decides who is liable, so it outranks what the buyer asks for, and that a question or plain anger."""
-
-_HINT_FACTORS = dict.fromkeys(ORDER, 1.0) | {
-    **dict.fromkeys(WISHES, 1.2),
-    Reason.DELIVERY_QUESTION: 1.2,
-    Reason.PRODUCT_QUESTION: 1.1,
-    Reason.COMPLAINT: 0.6,
-}
-"""Among hints a cause weighs no more than the rest: `glass` may be what is broken or what the buyer asks about."""
-
+_REASONS = frozenset(REASONS)
 _MAX_CHARS = 20_000
 _SUBJECT_FACTOR = 0.5
-_MORE = 0.25
-_SCORE_TOP = 2.0
-_DOUBT = 0.25
 _CODE_CONFIDENCE = 0.95
 _CLASSIFIER_FLOOR = 0.4
 _SURE = 0.5
-_HINT_CONFIDENCE = 0.35
+_DOUBT = 0.2
+"""Below it a guess is right one time in four, so that nothing is said instead."""
 
 
 class Assessment(Record):
@@ -71,11 +36,11 @@ class Assessment(Record):
         language: one of `LANGUAGES`, or `und`.
         language_confidence: share of belief in `language`, 0 to 1.
         reason: a code of `Reason`.
-        confidence: not a probability but an order, 0 to 1. From a platform's code 0.95. From phrases s/(s+r+0.25),
-            where s is the reason's score (1 for one word, up to 2) and r that of the next reason of the same kind: 0.8
-            for one clear word, under 0.5 where two reasons are as likely, so a person should look; at most 0.35 where
-            words only hint at it. From a classifier its own figure. 0 for `other`, which means that nothing was found.
-        because: the platform's code, the buyer's words and their language, or the classifier.
+        confidence: how likely the reason is, 0 to 1, fitted so that of a hundred messages with 0.7 about seventy are
+            right; under 0.5 a person should look. From a platform's code 0.95. From a classifier its own figure. 0 for
+            `other`, which means that nothing was found.
+        because: the platform's code, the buyer's words and their language (`learned` where no phrase of a pack says it
+            and labelled messages taught them), or the classifier.
         severity: `high` (danger, injury, urgency), `low` (the buyer says it can wait), otherwise `medium`.
         escalation: the buyer threatens or has begun a claim, chargeback, court or public complaint.
         escalation_because: the words that say so; empty otherwise.
@@ -93,38 +58,49 @@ class Assessment(Record):
 
 @dataclass(frozen=True)
 class _Reading:
-    """What the phrases of one language found."""
+    """What a text says in one language.
+
+    Attributes:
+        hits: the phrases, those that say something outright before hints, the heaviest first.
+        ranking: how likely each reason is; None where the text is hardly in this language: it was not detected, and no
+            phrase says a reason outright.
+    """
 
     language: str
-    scores: dict[str, float]
-    because: dict[str, str]
-    marks: dict[str, str]
-    hinted: bool = False
-    """Nothing says a reason outright: the scores are those of hints."""
+    hits: list[tuple[Hit, float]]
+    ranking: Ranking | None
 
-    def best(self, among: Sequence[str] = ORDER) -> str | None:
-        found = [reason for reason in self.scores if among is ORDER or reason in among]
-        return max(found, key=lambda reason: (self.rank(reason), -_PLACES[Reason(reason)]), default=None)
+    @property
+    def marks(self) -> dict[str, str]:
+        """The words for severity and escalation."""
+        return {hit.section: self._quote(hit) for hit, _ in reversed(self.hits) if hit.section not in _REASONS}
 
-    def rank(self, reason: str) -> float:
-        """How much speaks for a reason, beside the others of this reading."""
-        factor = _HINT_FACTORS[Reason(reason)] if self.hinted else _KINDS[Reason(reason)][1]
-        return self.scores[reason] * factor
+    def best(self, among: Sequence[str] = REASONS) -> tuple[str, float]:
+        """The likeliest of some reasons, and how likely it is."""
+        if self.ranking is None:
+            return str(Reason.OTHER), 0.0
+        reason = max(among, key=self.ranking.likely.__getitem__)
+        return reason, self.ranking.likely[reason]
 
-    def confidence(self, reason: str) -> float:
-        kind = _KINDS[Reason(reason)][0]
-        rivals = (score for other, score in self.scores.items() if other != reason and _KINDS[Reason(other)][0] == kind)
-        score = self.scores[reason]
-        share = score / (score + max(rivals, default=0.0) + _DOUBT)
-        return round(min(share, _HINT_CONFIDENCE) if self.hinted else share, 3)
+    def ground(self, reason: str) -> str:
+        """The words that say a reason."""
+        for hit, _ in self.hits:
+            if hit.section == reason:
+                return self._quote(hit)
+        words = self.ranking.words(reason) if self.ranking else ""
+        return f'"{words}" ({self.language}, learned)'
+
+    def _quote(self, hit: Hit) -> str:
+        return f'"{hit.words}" ({self.language})'
 
 
 class Triage:
     """Assesses messages; the same text always gets the same answer. Thread-safe.
 
-    The platform's reason code speaks first, then the phrases of the detected language, of the hinted one and of
-    English, until one of them finds a reason (a text of unknown language is read in all), then what only hints at one,
-    then the classifiers of plugins where phrases are unsure, then it is `other`. A tie goes to the first of `ORDER`.
+    The platform's reason code speaks first. Then the text is read in the detected language, in the hinted one and in
+    English, until one is sure of a reason; another language than the detected one counts only where a phrase of it
+    says something outright, and so does each where the language is unknown. Classifiers of plugins are asked where all
+    that is unsure. A reason that remains unlikely is `other`.
     """
 
     def __init__(
@@ -133,6 +109,7 @@ class Triage:
         self._phrases = phrases
         self._classifiers = tuple(classifiers)
         self._codes = codes or _shipped_codes()
+        self._lessons = _shipped_lessons()
 
     @classmethod
     def shipped(cls, classifiers: Sequence[Classifier] = ()) -> Triage:
@@ -166,8 +143,9 @@ class Triage:
             language, sure = detect(f"{subject}\n{text}", language_hint)
         readings = self._readings(language, language_hint, subject, text)
         reason, confidence, because = self._reason(readings, language, f"{subject}\n{text}", reason_code, connector)
-        escalation = next((found for item in readings if (found := item.marks.get("escalation"))), "")
-        severities = {mark for item in readings for mark in item.marks}
+        marks = [reading.marks for reading in readings]
+        escalation = next((each["escalation"] for each in marks if "escalation" in each), "")
+        severities = {mark for each in marks for mark in each}
         return Assessment(
             language=language,
             language_confidence=sure,
@@ -187,47 +165,34 @@ class Triage:
         yield from dict.fromkeys((language, hinted, "en"))
 
     def _readings(self, language: str, hint: str | None, subject: str, text: str) -> list[_Reading]:
-        readings = []
+        readings: list[_Reading] = []
         for tongue in self._tongues(language, hint):
-            readings.append(self._read(tongue, subject, text))
-            if readings[-1].scores and not readings[-1].hinted and language != UNKNOWN:
+            reading = self._read(tongue, subject, text, detected=tongue == language)
+            readings.append(reading)
+            if language != UNKNOWN and reading.best()[1] >= _SURE:
                 break
         return readings
 
-    def _read(self, language: str, subject: str, text: str) -> _Reading:
+    def _read(self, language: str, subject: str, text: str, *, detected: bool) -> _Reading:
         pack = self._phrases.pack(language)
-        fields = ((text, 1.0), (subject, _SUBJECT_FACTOR))
-        found: list[tuple[Hit, float]] = []
-        if pack:
-            found = [(hit, hit.weight * factor) for field, factor in fields if field for hit in pack.find(field)]
-        marks: dict[str, str] = {}
-        for hit, _ in sorted(found, key=lambda pair: -pair[1]):
-            if hit.section not in _KINDS and hit.section not in marks:
-                marks[hit.section] = _quote(hit, language)
-        reasons = [(hit, weight) for hit, weight in found if hit.section in _KINDS]
-        said = [(hit, weight) for hit, weight in reasons if not hit.hint]
-        weights: dict[str, list[float]] = defaultdict(list)
-        strongest: dict[str, tuple[float, Hit]] = {}
-        for hit, weight in said or reasons:
-            weights[hit.section].append(weight)
-            if hit.section not in strongest or weight > strongest[hit.section][0]:
-                strongest[hit.section] = (weight, hit)
-        return _Reading(
-            language,
-            {section: _score(listed) for section, listed in weights.items()},
-            {section: _quote(hit, language) for section, (_, hit) in strongest.items()},
-            marks,
-            hinted=bool(reasons) and not said,
-        )
+        fields = [(read(field, language), factor) for field, factor in ((text, 1.0), (subject, _SUBJECT_FACTOR))]
+        hits = [(hit, factor) for sentences, factor in fields for hit in pack.find(sentences)] if pack else []
+        hits.sort(key=lambda pair: (pair[0].hint, -pair[0].weight * pair[1]))
+        said = any(not hit.hint and hit.section in _REASONS for hit, _ in hits)
+        learned = self._lessons.of(language) if said or detected else None
+        sentences = [sentence for listed, _ in fields for sentence in listed]
+        return _Reading(language, hits, learned.rank(sentences, hits) if learned else None)
 
     def _reason(
         self, readings: list[_Reading], language: str, text: str, code: str | None, connector: str | None
     ) -> tuple[str, float, str]:
         meant = self._codes.reasons(code, connector) if code else ()
         if meant:
-            chosen = next((best for item in readings if (best := item.best(meant))), meant[0])
-            return chosen, _CODE_CONFIDENCE, f"{connector or 'platform'} code {code}"
-        reason, confidence, because = _from_phrases(readings, all_at_once=language == UNKNOWN)
+            found = [reading.best(meant) for reading in readings]
+            chosen, likely = max(found, key=lambda pair: pair[1], default=(meant[0], 0.0))
+            reason = chosen if likely >= _DOUBT else meant[0]
+            return reason, _CODE_CONFIDENCE, f"{connector or 'platform'} code {code}"
+        reason, confidence, because = _likeliest(readings)
         guess = self._guess(text, language) if confidence < _SURE else None
         if guess and guess.confidence > confidence:
             return guess.reason, round(guess.confidence, 3), guess.because
@@ -251,25 +216,17 @@ class Triage:
         return best
 
 
-def _quote(hit: Hit, language: str) -> str:
-    return f'"{hit.words}" ({language})'
-
-
-def _score(weights: list[float]) -> float:
-    first, *rest = sorted(weights, reverse=True)
-    return min(_SCORE_TOP, first + _MORE * sum(rest))
-
-
-def _from_phrases(readings: list[_Reading], *, all_at_once: bool) -> tuple[str, float, str]:
-    found = [(item, best) for item in readings if (best := item.best())]
-    said = [pair for pair in found if not pair[0].hinted]
-    found = said if all_at_once else said or found  # a hint in one of seventeen languages is chance
-    if not found:
+def _likeliest(readings: list[_Reading]) -> tuple[str, float, str]:
+    found = [(reading, *reading.best()) for reading in readings]
+    reading, reason, likely = max(found, key=lambda each: each[2], default=(None, str(Reason.OTHER), 0.0))
+    if reading is None or reason == Reason.OTHER or likely < _DOUBT:
         return str(Reason.OTHER), 0.0, "no phrase, code or classifier knows it"
-    item, reason = found[0]
-    if all_at_once:
-        item, reason = max(found, key=lambda pair: pair[0].rank(pair[1]))
-    return str(reason), item.confidence(reason), item.because[reason]
+    return reason, round(likely, 3), reading.ground(reason)
+
+
+@lru_cache(maxsize=1)
+def _shipped_lessons() -> Lessons:
+    return Lessons()
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import ahocorasick
 
-from aftersail.core.triage.folding import sentences
 from aftersail.core.triage.grammar import Rule, weigh
 from aftersail.core.triage.sentence import Sentence
 
@@ -79,11 +78,11 @@ class PhrasePack:
             self._automaton.make_automaton()
         self._empty = not owners
 
-    def find(self, text: str) -> tuple[Hit, ...]:
-        """Every phrase of the text, each once, in the order of the pack."""
+    def find(self, sentences: Iterable[Sentence]) -> tuple[Hit, ...]:
+        """Every phrase of a text, each once, in the order of the pack."""
         best: dict[int, Hit] = {}
-        for part in sentences(text):
-            for number, hit in self._find_in(Sentence(part, self.language)):
+        for sentence in sentences:
+            for number, hit in self._find_in(sentence):
                 if number not in best or hit.weight > best[number].weight:
                     best[number] = hit
         return tuple(best[number] for number in sorted(best))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
-from aftersail.core.triage.folding import UNSPACED, fold
+from aftersail.core.triage.folding import UNSPACED, fold, sentences
 
 _EDGES = "\"'.,:;!?()[]«»“”„‚¡¿*-–—"  # noqa: RUF001 - the quotation marks and dashes buyers type
 _LONGEST = 40
@@ -54,6 +54,17 @@ class Sentence:
         words = tuple(self._text.split())
         owners = [0]
         for number, word in enumerate(words):
-            if piece := fold(word, self._language):
+            if piece := _fold_word(word, self._language):
                 owners += [number] * (len(piece) + 1)
         return words, owners
+
+
+@lru_cache(maxsize=4096)
+def _fold_word(word: str, language: str) -> str:
+    """As `fold`; a few thousand words are most of what buyers write."""
+    return fold(word, language)
+
+
+def read(text: str, language: str) -> list[Sentence]:
+    """Take a text apart into its sentences."""
+    return [Sentence(part, language) for part in sentences(text)]
