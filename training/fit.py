@@ -133,7 +133,7 @@ def likelihoods(odds: Any) -> Any:
 def _write(fitted: Fit, heat: float, language: str) -> None:
     order = odds_order(fitted.model)
     coefficients = fitted.model.coef_[order].T * heat
-    words, phrases = coefficients[: len(fitted.features)], coefficients[len(fitted.features) :]
+    words, said = coefficients[: len(fitted.features)], coefficients[len(fitted.features) :]
     scale = np.abs(words).max() / _INT8
     SHIPPED.mkdir(exist_ok=True)
     np.savez_compressed(
@@ -143,7 +143,7 @@ def _write(fitted: Fit, heat: float, language: str) -> None:
         rarity=fitted.rarity.astype(np.float16),
         weights=np.rint(words / scale).astype(np.int8),
         scale=np.float32(scale),
-        evidence=(phrases * _EVIDENCE_SHARE).astype(np.float16),
+        evidence=(said * _EVIDENCE_SHARE).astype(np.float16),
         bias=(fitted.model.intercept_[order] * heat).astype(np.float16),
     )
 
