@@ -1,7 +1,7 @@
 """Triage against labelled messages that no phrase was written from: `data/triage`, one file per language.
 
 Every message is read as the desk gets it in the worst case: without the marketplace's locale and without a reason code.
-The last lines read it with the locale, as most channels give it.
+The last lines read it with the locale, as most channels give it, and with the extra `semantic` where it is installed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 from harness import Result, result
 from ruamel.yaml import YAML
 
-from aftersail.core.triage import LANGUAGES, Assessment, Triage
+from aftersail.core.contract import Classifier
+from aftersail.core.triage import LANGUAGES, Assessment, Triage, semantic
 
 _DATA = Path(__file__).with_name("data") / "triage"
 
@@ -57,9 +58,9 @@ def messages(language: str) -> list[Message]:
     ]
 
 
-def read_all(*, hinted: bool = False) -> dict[str, list[Read]]:
+def read_all(*, hinted: bool = False, classifiers: Sequence[Classifier] = ()) -> dict[str, list[Read]]:
     """Assess all messages, by language."""
-    triage = Triage.shipped()
+    triage = Triage.shipped(classifiers)
     return {
         language: [
             Read(
@@ -89,6 +90,9 @@ def run() -> Iterator[Result]:
     hinted = [read for reads in read_all(hinted=True).values() for read in reads]
     yield result("triage, held out, with the locale: reason", percent(hinted, _reason), "% right", more=True)
     yield result("triage, held out, with the locale: language", percent(hinted, _tongue), "% right", more=True)
+    if extra := semantic.installed():
+        meant = [read for reads in read_all(classifiers=extra).values() for read in reads]
+        yield result("triage, held out, with `semantic`: reason", percent(meant, _reason), "% right", more=True)
 
 
 def _language(language: str, reads: Sequence[Read]) -> Iterator[Result]:
