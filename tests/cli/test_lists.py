@@ -158,7 +158,11 @@ def test_packs_are_checked(desk, tmp_path):
 
 def test_a_decision_is_explained(worked):
     said = worked("policy", "explain", "1").stdout
-    assert "starter" in said
+    assert "by policy starter, version 1" in said
+    arithmetic = said.partition("How the clocks run\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.partition(":")[0].strip() for line in arithmetic] == ["first_response", "resolution"]
+    assert all(" open " in line or " elapsed " in line for line in arithmetic)
+    assert worked.json("policy", "explain", "1")["clocks"] == [line.strip() for line in arithmetic]
 
 
 def test_jobs_are_listed_cancelled_and_retried(worked):

@@ -125,18 +125,19 @@ def check(ctx: click.Context, path: Path, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def explain(ctx: click.Context, number: int, as_json: bool) -> None:
-    """Explain the newest decision on ticket NUMBER: facts, rows that matched, rows that did not and why, the money."""
+    """Explain the newest decision on ticket NUMBER: facts, rows that matched or did not and why, money, clocks."""
     from aftersail.core.cli.session import open_app
-    from aftersail.core.desk.views import newest_decision
+    from aftersail.core.desk.views import clock_arithmetic, newest_decision
     from aftersail.core.policy import explain as explain_decision
     from aftersail.core.store.engine import reading
 
     with open_app(ctx) as app, reading(app.engine).connect() as conn:
         decision = newest_decision(conn, number)
+        clocks = clock_arithmetic(conn, app.services, number, app.now())
     if as_json:
-        print_json(decision.model_dump(mode="json"))
+        print_json(decision.model_dump(mode="json") | {"clocks": clocks})
     else:
-        click.echo(visible(explain_decision(decision)))
+        click.echo(visible(explain_decision(decision, clocks)))
 
 
 @policy.command()

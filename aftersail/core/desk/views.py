@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from aftersail.core.clocks import Target
+from aftersail.core.clocks import Clock, Target, explain
 from aftersail.core.contract import Money
+from aftersail.core.desk.services import Services, clock_pack
 from aftersail.core.desk.tickets import OVER, TicketError, get_ticket
 from aftersail.core.policy import Decision
 from aftersail.core.remedies.returns import rma_rows
@@ -96,6 +98,23 @@ def newest_decision(conn: sa.Connection, number: int) -> Decision:
     if body is None:
         raise TicketError(f"nothing was decided on ticket {number}: it holds no message of a buyer")
     return Decision.model_validate(body)
+
+
+def clock_arithmetic(conn: sa.Connection, services: Services, number: int, now: datetime) -> list[str]:
+    """Tell how each clock of a ticket came to its due instant by the opening hours that hold, the first due first.
+
+    Raises:
+        TicketError: there is no ticket of that number.
+    """
+    pack = clock_pack(services, get_ticket(conn, number), now)
+    table = tables.clock
+    rows = conn.scalars(sa.select(table.c.body).where(table.c.ticket == number).order_by(table.c.due_at, table.c.id))
+    known = [Clock.model_validate(body) for body in rows]
+    zone = next((pack.calendars[clock.calendar].timezone for clock in known if clock.calendar in pack.calendars), None)
+    return [
+        explain(clock, pack.calendar(clock.calendar) if clock.calendar in pack.calendars else None, zone)
+        for clock in known
+    ]
 
 
 def targets_in_force(conn: sa.Connection, number: int) -> tuple[Target, ...]:

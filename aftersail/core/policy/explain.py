@@ -29,8 +29,11 @@ _SECTIONS = {
 }
 
 
-def explain(decision: Decision) -> str:
-    """Write a decision down: what is done, by which pack, from which facts, and why each row did or did not count."""
+def explain(decision: Decision, clocks: Iterable[str] = ()) -> str:
+    """Write a decision down: what is done, by which pack, from which facts, and why each row did or did not count.
+
+    `clocks` tells how the ticket's clocks came to their due instants, a line each.
+    """
     trace = decision.trace
     parents = f", which builds on {', '.join(trace.parents)}" if trace.parents else ""
     source = (
@@ -44,6 +47,7 @@ def explain(decision: Decision) -> str:
         _titled("What the buyer is entitled to", _entitled(decision.entitlement)),
         _titled("What to mind", decision.entitlement.warnings if decision.entitlement else ()),
         _titled("Time limits", (_target(target) for target in decision.targets)),
+        _titled("How the clocks run", clocks),
         _titled("Money", trace.money),
         _titled("What counted", (_row(row) for row in trace.with_outcome(Outcome.HOLDS))),
         _titled("What nobody can tell", (_row(row) for row in trace.with_outcome(Outcome.UNKNOWN))),
