@@ -36,5 +36,6 @@ def test_check_and_doctor_tell_what_is_doubtful(open_desk, tmp_path):
     assert f"{pack} is right" in said
     (told,) = open_desk.json("policy", "check", str(pack))
     assert (told["warning"], told["line"]) == (True, 6)
+    assert "warning: " in open_desk("policy", "check", "--strict", str(pack), code=1).stdout
     rows = {row["what"]: row for row in open_desk.json("doctor")}
     assert rows["opening hours"]["ok"] is True
