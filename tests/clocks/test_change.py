@@ -34,6 +34,7 @@ from aftersail.core.clocks import (
     start,
     tick,
 )
+from aftersail.core.clocks.zones import instant, micros
 
 MICROSECOND = timedelta(microseconds=1)
 MINUTE = timedelta(minutes=1)
@@ -148,13 +149,20 @@ def test_stored_clocks_are_counted_again_as_others_are(basis, days, lead, halts,
     if running.state is not ClockState.RUNNING:
         return
     expected = recompute(running, changed, at)
-    found = Recount(at).again(running.model_dump_json(), running.started_at, lambda name: {"desk": changed}[name])
+    found = Recount(at).again(
+        running.model_dump_json(),
+        micros(running.started_at),
+        micros(running.due_at),
+        lambda name: {"desk": changed}[name],
+    )
     if expected.breached_at or (expected.due_at, expected.warn_at) == (running.due_at, running.warn_at):
         assert found is None
     else:
         assert found is not None
         assert Clock.model_validate_json(found.body) == expected
-        assert (found.before, found.due_at, found.next_at) == (running.due_at, expected.due_at, next_at(expected))
+        assert datetime.fromisoformat(found.before) == running.due_at
+        assert datetime.fromisoformat(found.after) == instant(found.due_at) == expected.due_at
+        assert found.next_at == micros(next_at(expected))
 
 
 def test_one_recount_tells_what_was_paused_from_what_was_not():
@@ -162,7 +170,7 @@ def test_one_recount_tells_what_was_paused_from_what_was_not():
     recount = Recount(at)
     halted = resume(pause(clock(), MONDAY + HOUR), DESK, MONDAY + 2 * HOUR)
     for each in (halted, clock(), halted):
-        found = recount.again(each.model_dump_json(), each.started_at, lambda _: OTHERS[0])
+        found = recount.again(each.model_dump_json(), micros(each.started_at), micros(each.due_at), lambda _: OTHERS[0])
         again = Clock.model_validate_json(found.body) if found else each
         assert again == recompute(each, OTHERS[0], at)
 
@@ -171,11 +179,11 @@ def test_one_recount_takes_clocks_of_many_targets():
     recount = Recount(MONDAY)
     for hours, source in ((8, OWN), (16, OWN), (8, Source(kind=SourceKind.LAW, name="law"))):
         each = start(target(hours, source=source), DESK, MONDAY)
-        found = recount.again(each.model_dump_json(), each.started_at, lambda _: OTHERS[0])
+        found = recount.again(each.model_dump_json(), micros(each.started_at), micros(each.due_at), lambda _: OTHERS[0])
         again = Clock.model_validate_json(found.body) if found else each
         assert (again, again.source) == (recompute(each, OTHERS[0], MONDAY), source)
     elapsed = start(target(8, Basis.ELAPSED, calendar=None, warn_lead=None), None, MONDAY)
-    assert recount.again(elapsed.model_dump_json(), MONDAY, lambda _: OTHERS[0]) is None
+    assert recount.again(elapsed.model_dump_json(), micros(MONDAY), micros(elapsed.due_at), lambda _: OTHERS[0]) is None
 
 
 # -- figures ---------------------------------------------------------------------------------------------------------

@@ -223,7 +223,7 @@ def test_batches_tell_how_far_they_are_and_leave_paused_and_overdue_clocks(
         desk.engine,
         desk.services,
         lambda: desk.now,
-        batch=2,
+        most=2,
         progress=lambda so_far: seen.append((so_far.done, so_far.tickets)),
     )
     assert seen == [(2, 5), (4, 5), (5, 5)]

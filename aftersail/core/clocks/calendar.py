@@ -59,30 +59,36 @@ class Calendar:
         """
         if start.tzinfo is None or open_time <= _NO_TIME:
             return instant(micros(start) + self._wait(open_time))
-        # The one hot path: what `micros` and `Table.opened` say, without the calls.
-        at = (start - EPOCH) // _MICROSECOND
-        table = self._table
-        if table is None or not table.low <= at < table.high:
-            table = self._covering(at)
-        index = bisect_right(table.starts, at) - 1
-        reached = open_time // _MICROSECOND
-        if index >= 0:
-            end = table.ends[index]
-            reached += table.through[index] - (end - at if at < end else 0)
-        while reached > table.total:
-            table = self._later(table)
-        index = bisect_left(table.through, reached)
-        return EPOCH + timedelta(0, 0, table.ends[index] - table.through[index] + reached)
+        return EPOCH + timedelta(0, 0, self.due_micros((start - EPOCH) // _MICROSECOND, open_time // _MICROSECOND))
 
     def back(self, at: datetime, open_time: timedelta) -> datetime:
         """Return the last instant from which this much open time is left until `at`: where a warning belongs."""
-        end, wait = micros(at), self._wait(open_time)
-        if not wait:
-            return instant(end)
-        table = self._covering(end)
-        while (reached := table.opened(end) - wait) < 0:
+        return instant(self.back_micros(micros(at), self._wait(open_time)))
+
+    def due_micros(self, start: int, open_time: int) -> int:
+        """Do as `due` does, with instants and open time (more than none) as microseconds."""
+        # The one hot path: what `Table.opened` says, without the call.
+        table = self._table
+        if table is None or not table.low <= start < table.high:
+            table = self._covering(start)
+        index = bisect_right(table.starts, start) - 1
+        reached = open_time
+        if index >= 0:
+            end = table.ends[index]
+            reached += table.through[index] - (end - start if start < end else 0)
+        while reached > table.total:
+            table = self._later(table)
+        index = bisect_left(table.through, reached)
+        return table.ends[index] - table.through[index] + reached
+
+    def back_micros(self, at: int, open_time: int) -> int:
+        """Do as `back` does, with instants and open time as microseconds."""
+        if not open_time:
+            return at
+        table = self._covering(at)
+        while (reached := table.opened(at) - open_time) < 0:
             table = self._earlier(table)
-        return instant(table.last_instant(reached))
+        return table.last_instant(reached)
 
     def open_time(self, a: datetime, b: datetime) -> timedelta:
         """Return the open time from `a` to `b`; negative when `b` comes first."""

@@ -74,9 +74,3 @@ Json: sa.types.TypeEngine[Any] = sa.JSON(none_as_null=True).with_variant(
     postgresql.JSONB(none_as_null=True), "postgresql"
 )
 """A JSON document."""
-
-
-def json_text(dialect: sa.Dialect, name: str) -> sa.ColumnElement[Any]:
-    """Bind a parameter that is JSON text already, for a column of the type `Json`."""
-    text = sa.bindparam(name, type_=sa.Text)
-    return text if dialect.name == "sqlite" else sa.cast(text, postgresql.JSONB)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,24 +42,3 @@ def insert_once(conn: sa.Connection, table: sa.Table, row: Mapping[str, Any], *,
     """Insert a row unless one with the same key is there; tell whether it is new."""
     statement = _insert(conn, table).values(**row).on_conflict_do_nothing(index_elements=list(key))
     return conn.execute(statement.returning(*table.primary_key.columns)).first() is not None
-
-
-class Prepared:
-    """A statement for rows by the hundred thousand: what the driver takes is made ready before the transaction begins.
-
-    Values are passed as they are stored: an instant in microseconds, JSON as text (`json_text`).
-    """
-
-    def __init__(self, dialect: sa.Dialect, statement: sa.Executable) -> None:
-        compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # every statement has it
-        self._text = str(compiled)
-        self._positions = itemgetter(*compiled.positiontup) if compiled.positiontup else None
-
-    def rows(self, values: Iterable[dict[str, Any]]) -> list[Any]:
-        """Bring rows into the driver's form."""
-        return list(values) if self._positions is None else [self._positions(row) for row in values]
-
-    def execute(self, conn: sa.Connection, rows: list[Any]) -> None:
-        """Write rows that were made ready."""
-        if rows:
-            conn.exec_driver_sql(self._text, rows)
