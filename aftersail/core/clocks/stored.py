@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from aftersail.core.clocks.calendar import Calendar
@@ -13,8 +14,8 @@ from aftersail.core.clocks.clock import Clock, next_at, times
 from aftersail.core.clocks.targets import Basis
 from aftersail.core.clocks.zones import SECOND, instant, micros
 
-_INSTANT: Final = re.compile(r'"(\d{4}-\d\d-\d\dT[^"]+)"')
-_SINGLE: Final = frozenset({"started_at", "due_at", "warn_at", "warned_at", "breached_at", "detected_at"})
+# In JSON a quote within a text is written \", so this is a key of the clock and its instant, and never a text.
+_INSTANT: Final = re.compile(r'(_at": ?"[^"]+)')
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DAY: Final = 86_400
 
@@ -47,6 +48,8 @@ class _Form(NamedTuple):
     lead_open: bool
     due: int
     warn: int
+    opening: str
+    """What stands before each instant in its piece."""
 
 
 class Recount:
@@ -59,8 +62,7 @@ class Recount:
     def __init__(self, at: datetime) -> None:
         self._at = at
         self._now = micros(at)
-        self._forms: dict[tuple[str, ...], _Form | None] = {}
-        self._texts = _Texts()
+        self._forms: dict[tuple[str, ...], _Form] = {}
 
     def again(
         self, body: str, started_at: int, due_at: int, calendar_of: Callable[[str], Calendar | None]
@@ -77,27 +79,27 @@ class Recount:
         key = tuple(pieces[::2])
         form = self._forms.get(key)
         if form is None:
-            if key not in self._forms:
-                self._forms[key] = form = _form(body, pieces)
+            clock = Clock.model_validate_json(body)
+            form = _form(clock, pieces)
             if form is None:
-                return self._one(body, calendar_of)
+                return self._one(clock, calendar_of)
+            self._forms[key] = form
         calendar = calendar_of(form.calendar) if form.calendar else None
         if calendar is None or due_at < self._now:
             return None
         due, warn = _times(form, started_at, calendar)
-        if due == due_at and (warn is None or warn == micros(datetime.fromisoformat(pieces[form.warn]))):
+        if due == due_at and (warn is None or pieces[form.warn] == f"{form.opening}{_text(warn)}Z"):
             return None
         if due < self._now:
             return None
-        before, after = self._texts.of(due_at), self._texts.of(due)
-        pieces[form.due] = f"{after}Z"
+        before, after = _text(due_at), _text(due)
+        pieces[form.due] = f"{form.opening}{after}Z"
         if warn is not None:
-            pieces[form.warn] = f"{self._texts.of(warn)}Z"
+            pieces[form.warn] = f"{form.opening}{_text(warn)}Z"
         upcoming = due + 1 if warn is None or form.clock.warned_at else min(due + 1, warn)
-        return Recounted(due, upcoming, f"{before}+00:00", f"{after}+00:00", '"'.join(pieces))
+        return Recounted(due, upcoming, f"{before}+00:00", f"{after}+00:00", "".join(pieces))
 
-    def _one(self, body: str, calendar_of: Callable[[str], Calendar | None]) -> Recounted | None:
-        clock = Clock.model_validate_json(body)
+    def _one(self, clock: Clock, calendar_of: Callable[[str], Calendar | None]) -> Recounted | None:
         again = recompute(clock, calendar_of(clock.calendar) if clock.calendar else None, self._at)
         if again.breached_at or (again.due_at, again.warn_at) == (clock.due_at, clock.warn_at):
             return None
@@ -106,26 +108,22 @@ class Recount:
         return Recounted(due, micros(upcoming) if upcoming else None, before, after, again.model_dump_json())
 
 
-def _form(body: str, pieces: list[str]) -> _Form | None:
-    """Find the form of a clock; None where it is to be read as a whole: it was paused, or says something unforeseen."""
-    clock = Clock.model_validate_json(body)
-    names = [piece.rpartition('":')[0].rpartition('"')[2] for piece in pieces[:-1:2]]
-    places = {name: 2 * index + 1 for index, name in enumerate(names)}
-    if clock.pauses or len(places) < len(names) or not places.keys() <= _SINGLE:
+def _form(clock: Clock, pieces: list[str]) -> _Form | None:
+    """Find the form of a clock; None for one that was paused, whose pauses are its own."""
+    places = {piece.rpartition('"')[2]: 2 * index + 1 for index, piece in enumerate(pieces[:-1:2])}
+    if clock.pauses or ("warn" in places) != (clock.warn_lead is not None):
         return None
-    if ("warn_at" in places) != (clock.warn_lead is not None):
-        return None
-    if any(datetime.fromisoformat(pieces[place]) != getattr(clock, name) for name, place in places.items()):
-        return None  # a text of the pack that looks like an instant
     still = clock.breached_at is not None or clock.duration is None
+    due = places["due"]
     return _Form(
         clock=clock,
         calendar=None if still else clock.calendar,
         open_time=clock.duration // _MICROSECOND if clock.duration and clock.basis is Basis.BUSINESS_TIME else 0,
         lead=clock.warn_lead // _MICROSECOND if clock.warn_lead else 0,
         lead_open=clock.warn_basis is Basis.BUSINESS_TIME,
-        due=places["due_at"],
-        warn=places.get("warn_at", 0),
+        due=due,
+        warn=places.get("warn", 0),
+        opening=pieces[due].rpartition('"')[0] + '"',
     )
 
 
@@ -140,21 +138,18 @@ def _times(form: _Form, started_at: int, calendar: Calendar) -> tuple[int, int |
     return due, max(calendar.back_micros(due, form.lead) if form.lead_open else due - form.lead, started_at)
 
 
-class _Texts:
-    """Writes instants in UTC, without the zone: from a table of days and one of seconds, in a fifth of the time."""
+def _text(at: int) -> str:
+    """Write an instant as a clock's JSON has it, but for the zone: a fifth of what datetime takes for it."""
+    seconds, fraction = divmod(at, SECOND)
+    day, second = divmod(seconds, _DAY)
+    return f"{_date(day)}{_time(second)}.{fraction:06}" if fraction else _date(day) + _time(second)
 
-    def __init__(self) -> None:
-        self._days: dict[int, str] = {}
-        self._seconds: dict[int, str] = {}
 
-    def of(self, at: int) -> str:
-        """Write one."""
-        seconds, fraction = divmod(at, SECOND)
-        if fraction:
-            return instant(at).replace(tzinfo=None).isoformat()
-        day, second = divmod(seconds, _DAY)
-        text, time = self._days.get(day), self._seconds.get(second)
-        if text is None or time is None:
-            written = instant(at).replace(tzinfo=None).isoformat()
-            text, time = self._days[day], self._seconds[second] = written[:10], written[10:]
-        return text + time
+@lru_cache(maxsize=10_000)
+def _date(day: int) -> str:
+    return f"{instant(day * _DAY * SECOND):%Y-%m-%dT}"
+
+
+@lru_cache(maxsize=_DAY)
+def _time(second: int) -> str:
+    return f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"

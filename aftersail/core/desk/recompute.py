@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -142,31 +143,44 @@ def _worked_out(rows: list[Row], services: Services, now: datetime, actor: str) 
         pack = packs.get(judged_by)
         if pack is None:
             pack = packs[judged_by] = clock_pack(services, _Filed(instant(filed_at), pack_id, version), now)
-        found = _ticket(seen, pack, recount)
-        if found is not None:
-            clocks, changes, shown = found
-            data = to_json({"clocks": changes}).decode()
-            told = {**event, "channel": channel, "ticket": number, "data": data}
-            moved[number] = Rewritten(seen, clocks, {"of": number, **shown}, told)
+        clocks, changes, due, (metric, source) = _of_ticket(seen, pack, recount)
+        if clocks:
+            shown = {"of": number, "due": due, "metric": metric, "source": source}
+            told = {**event, "channel": channel, "ticket": number, "data": f'{{"clocks":[{",".join(changes)}]}}'}
+            moved[number] = Rewritten(seen, clocks, shown, told)
     return moved
 
 
-def _ticket(
+def _of_ticket(
     seen: list[Row], pack: Pack, recount: Recount
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]] | None:
-    """Count one ticket's clocks again: their rows, what the history tells, what is due first; None where none moves."""
+) -> tuple[list[dict[str, Any]], list[str], int, tuple[str, str]]:
+    """Count one ticket's clocks again.
+
+    Returns:
+        the rows of those that moved, what the history tells of them as JSON, and of the clock that is due first then:
+        its due instant, its metric and source.
+    """
     clocks: list[dict[str, Any]] = []
-    changes: list[dict[str, Any]] = []
-    first: tuple[Any, ...] | None = None
+    changes: list[str] = []
+    first: tuple[str, str] | None = None
+    first_due = 0
     for _, row_id, body, metric, source, due_at, started_at, *_ in seen:
         found = recount.again(body, started_at, due_at, pack.calendar)
         due = due_at
         if found is not None:
             due = found.due_at
             clocks.append({"of": row_id, "due": due, "next": found.next_at, "text": found.body})
-            changes.append({"metric": metric, "source": source, "before": found.before, "after": found.after})
-        this = (due, _RANK[source.partition(":")[0]], metric, source)
-        first = this if first is None or this[:2] < first[:2] else first
-    if not clocks or first is None:
-        return None
-    return clocks, changes, {"due": first[0], "metric": first[2], "source": first[3]}
+            changes.append(f'{_told(metric, source)}"before":"{found.before}","after":"{found.after}"}}')
+        if first is None or due < first_due or (due == first_due and _rank(source) < _rank(first[1])):
+            first_due, first = due, (metric, source)
+    return clocks, changes, first_due, first or ("", "")
+
+
+def _rank(source: str) -> int:
+    return _RANK[source.partition(":")[0]]
+
+
+@lru_cache(maxsize=1000)
+def _told(metric: str, source: str) -> str:
+    """Begin what the history tells of a clock, up to its instants."""
+    return to_json({"metric": metric, "source": source}).decode().removesuffix("}") + ","

@@ -32,8 +32,8 @@ _READ: Final = (
 )
 
 Row = tuple[int, int, str, str, str, int, int, str, int, str | None, int | None]
-"""A running clock: ticket, id, body, metric, source, due, started; its ticket's channel, filing, pack and version. Instants are
-microseconds."""
+"""A running clock: ticket, id, body, metric, source, due, started; its ticket's channel, filing, pack and version.
+Instants are microseconds."""
 
 
 class Rewritten(NamedTuple):
