@@ -29,7 +29,7 @@ MOST: Final = 2000
 
 _FIRST_BATCH: Final = 200
 _LEAST_BATCH: Final = 50
-_AIM_SECONDS: Final = 0.02
+_AIM_SECONDS: Final = 0.03
 """How long a batch may hold the lock. Whoever waits for it on SQLite asks again every 25 ms or sooner at first: working
 the next batch out takes as long as that, so hardly anybody finds the lock taken twice."""
 _ROUNDS: Final = 5
