@@ -24,10 +24,14 @@ def app(desk, tmp_path):
         yield opened
 
 
-def put_in_force(app, tmp_path, version):
+def put_in_force(app, tmp_path, version, **changes):
     """As another process does it."""
     path = tmp_path / "draft.yaml"
-    path.write_text(STARTER.replace("version: 1", f"version: {version}"), encoding="utf-8")
+    text = STARTER.replace("version: 1", f"version: {version}")
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
     with App(app.settings, tmp_path, plugins=False, now=app.now) as other:
         proposal = propose_file(other.packs, path)
         with unit_of_work(other.engine, other.now()) as unit:

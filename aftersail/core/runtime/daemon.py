@@ -18,7 +18,7 @@ from aftersail.core.jobs.instance import AlreadyRunningError, SingleInstance
 from aftersail.core.jobs.worker import Worker
 from aftersail.core.remedies import RemedyKind, RemedyState
 from aftersail.core.remedies.plan import JOB as REMEDY_JOB
-from aftersail.core.runtime import syncing, tracking
+from aftersail.core.runtime import recounting, syncing, tracking
 from aftersail.core.runtime.app import App
 from aftersail.core.store import tables
 from aftersail.core.store.engine import is_sqlite, reading
@@ -61,6 +61,7 @@ class Daemon:
         self._lost = False
         self._rescued_at: datetime | None = None
         self._watched_at: datetime | None = None
+        self._recounting = recounting.Recounting(app, self._stop.is_set)
 
     def stop(self) -> None:
         """Ask the daemon to stop; it finishes what it has in hand."""
@@ -110,9 +111,10 @@ class Daemon:
         jobs = [
             Job(syncing.JOB, syncing.JOB, self._sync, _ATTEMPTS),
             Job(tracking.JOB, tracking.JOB, self._track, _ATTEMPTS),
+            Job(recounting.JOB, recounting.JOB, self._recount, _ATTEMPTS),
             Job(REMEDY_JOB, RemedyKind.REFUND, self._remedy, _ATTEMPTS),
         ]
-        queues = [Queue(name, _CONCURRENCY) for name in (syncing.JOB, tracking.JOB, *RemedyKind)]
+        queues = [Queue(name, _CONCURRENCY) for name in (syncing.JOB, tracking.JOB, recounting.JOB, *RemedyKind)]
         return Worker(
             self._app.engine,
             jobs=jobs,
@@ -134,6 +136,9 @@ class Daemon:
     def _track(self, _: JobContext, args: Mapping[str, Any]) -> None:
         tracking.track_due(self._app, args["channel"])
 
+    def _recount(self, _: JobContext, __: Mapping[str, Any]) -> None:
+        self._recounting.run()
+
     def _remedy(self, _: JobContext, args: Mapping[str, Any]) -> None:
         self._app.outbox.work(args["key"])
 
@@ -141,6 +146,7 @@ class Daemon:
         """Hand over what is due; every row is marked in the transaction that enqueues its job."""
         app = self._app
         app.refresh_packs()
+        self._recounting.hand_over()
         with unit_of_work(app.engine, app.now(), app.host.notify) as unit:
             syncing.hand_over_syncs(app, unit)
             tracking.hand_over_tracking(app, unit)
@@ -156,7 +162,7 @@ class Daemon:
                 watch(unit)
 
     def _idle(self) -> bool:
-        """Every channel rests until its next sync; no parcel is due, and no remedy on its way or due soon."""
+        """Every channel rests until its next sync; nothing is due soon, on its way or to be counted again."""
         channel, remedy, shipment = tables.channel, tables.remedy, tables.shipment
         now = self._app.now()
         syncs = sa.or_(channel.c.due_at.is_(None), channel.c.due_at <= now)
@@ -168,7 +174,9 @@ class Daemon:
         if any("track_shipment" in info.operations for info in self._app.services.channels.values()):
             busy.append(sa.select(shipment.c.id).where(shipment.c.due_at <= now))
         with reading(self._app.engine).connect() as conn:
-            return not any(conn.execute(query.limit(1)).first() for query in busy)
+            if any(conn.execute(query.limit(1)).first() for query in busy):
+                return False
+        return not self._recounting.under_way()
 
 
 def _on_signals(stop: threading.Event) -> dict[int, Any]:
