@@ -85,7 +85,9 @@ class Calendar:
         """Do as `back` does, with instants and open time as microseconds."""
         if not open_time:
             return at
-        table = self._covering(at)
+        table = self._table
+        if table is None or not table.low <= at < table.high:
+            table = self._covering(at)
         while (reached := table.opened(at) - open_time) < 0:
             table = self._earlier(table)
         return table.last_instant(reached)

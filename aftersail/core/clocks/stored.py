@@ -28,9 +28,9 @@ class Recounted(NamedTuple):
     next_at: int | None
     """When it is next to be looked at."""
     before: str
-    """The due instant as it was, ISO 8601 in UTC."""
+    """The due instant as it was, in UTC, as JSON has it: it ends with Z."""
     after: str
-    """The due instant as it is."""
+    """The due instant as it is, likewise."""
     body: str
     """The clock's JSON."""
 
@@ -92,19 +92,19 @@ class Recount:
             return None
         if due < self._now:
             return None
-        before, after = _text(due_at), _text(due)
-        pieces[form.due] = f"{form.opening}{after}Z"
+        before, after = pieces[form.due].rpartition('"')[2], f"{_text(due)}Z"
+        pieces[form.due] = form.opening + after
         if warn is not None:
             pieces[form.warn] = f"{form.opening}{_text(warn)}Z"
         upcoming = due + 1 if warn is None or form.clock.warned_at else min(due + 1, warn)
-        return Recounted(due, upcoming, f"{before}+00:00", f"{after}+00:00", "".join(pieces))
+        return Recounted(due, upcoming, before, after, "".join(pieces))
 
     def _one(self, clock: Clock, calendar_of: Callable[[str], Calendar | None]) -> Recounted | None:
         again = recompute(clock, calendar_of(clock.calendar) if clock.calendar else None, self._at)
         if again.breached_at or (again.due_at, again.warn_at) == (clock.due_at, clock.warn_at):
             return None
         due, upcoming = micros(again.due_at), next_at(again)
-        before, after = clock.due_at.isoformat(), again.due_at.isoformat()
+        before, after = f"{_text(micros(clock.due_at))}Z", f"{_text(due)}Z"
         return Recounted(due, micros(upcoming) if upcoming else None, before, after, again.model_dump_json())
 
 

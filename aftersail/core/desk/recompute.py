@@ -6,8 +6,10 @@ that still say what was read; the others are looked at again later.
 
 from __future__ import annotations
 
+import gc
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -29,7 +31,7 @@ MOST: Final = 2000
 
 _FIRST_BATCH: Final = 200
 _LEAST_BATCH: Final = 50
-_AIM_SECONDS: Final = 0.03
+_AIM_SECONDS: Final = 0.025
 """How long a batch may hold the lock. Whoever waits for it on SQLite asks again every 25 ms or sooner at first: working
 the next batch out takes as long as that, so hardly anybody finds the lock taken twice."""
 _ROUNDS: Final = 5
@@ -108,12 +110,13 @@ def recompute_clocks(
         start = 0
         while some := waiting[start : start + pace.size].tolist():
             start += len(some)
-            rows = clocks.read(some)
-            moved = _worked_out(rows, services, now(), actor)
             busy: set[int] = set()
-            if moved:
-                busy, seconds = clocks.write(moved)
-                pace.took(seconds)
+            with _uncollected():
+                rows = clocks.read(some)
+                moved = _worked_out(rows, services, now(), actor)
+                if moved:
+                    busy, seconds = clocks.write(moved)
+                    pace.took(seconds)
             again.extend(sorted(busy))
             written = sum(len(each.clocks) for number, each in moved.items() if number not in busy)
             report = replace(
@@ -127,6 +130,21 @@ def recompute_clocks(
         if not waiting:
             break
     return replace(report, busy=len(waiting))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector away from a batch: it is made of many small objects, none of which is in a cycle.
+
+    A sixth of the time went there, and a full collection, all of the process looked through, while holding the lock.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _worked_out(rows: list[Row], services: Services, now: datetime, actor: str) -> dict[int, Rewritten]:
@@ -170,7 +188,8 @@ def _of_ticket(
         if found is not None:
             due = found.due_at
             clocks.append({"of": row_id, "due": due, "next": found.next_at, "text": found.body})
-            changes.append(f'{_told(metric, source)}"before":"{found.before}","after":"{found.after}"}}')
+            before, after = found.before[:-1], found.after[:-1]
+            changes.append(f'{_told(metric, source)}"before":"{before}+00:00","after":"{after}+00:00"}}')
         if first is None or due < first_due or (due == first_due and _rank(source) < _rank(first[1])):
             first_due, first = due, (metric, source)
     return clocks, changes, first_due, first or ("", "")
