@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -163,6 +164,17 @@ def test_stored_clocks_are_counted_again_as_others_are(basis, days, lead, halts,
         assert datetime.fromisoformat(found.before) == running.due_at
         assert datetime.fromisoformat(found.after) == instant(found.due_at) == expected.due_at
         assert found.next_at == micros(next_at(expected))
+
+
+@pytest.mark.parametrize("layout", [{}, {"sort_keys": True}, {"separators": (",", ":")}])
+def test_it_does_not_matter_how_a_database_lays_json_out(layout):
+    for each in (clock(24), clock(24, warn_lead=None), tick(clock(24), MONDAY + 2 * DAY + 7.5 * HOUR)[0]):
+        row = each.model_copy(update={"row": '"due_at": "2026-11-23T09:00:00Z"'})
+        body = json.dumps(row.model_dump(mode="json"), **layout)
+        found = Recount(MONDAY).again(body, micros(row.started_at), micros(row.due_at), lambda _: OTHERS[0])
+        assert found is not None
+        assert Clock.model_validate_json(found.body) == recompute(row, OTHERS[0], MONDAY)
+        assert json.dumps(json.loads(found.body), **layout) == found.body
 
 
 def test_one_recount_tells_what_was_paused_from_what_was_not():
