@@ -150,7 +150,8 @@ def _watch(engine: sa.Engine, held: list[float]) -> None:
 
     @sa.event.listens_for(engine, "begin")
     def begin(conn: sa.Connection) -> None:
-        if not conn.info["looking_only"]:
+        writes = conn.get_execution_options().get("isolation_level") != "AUTOCOMMIT"  # a checkpoint takes no write lock
+        if writes and not conn.info["looking_only"]:
             begun[id(conn.connection.dbapi_connection)] = time.perf_counter()
 
     @sa.event.listens_for(engine, "checkin")

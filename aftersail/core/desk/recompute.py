@@ -129,6 +129,7 @@ def recompute_clocks(
         waiting = again
         if not waiting:
             break
+    clocks.settle()
     return replace(report, busy=len(waiting))
 
 

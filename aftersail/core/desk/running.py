@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from aftersail.core.clocks import ClockState
 from aftersail.core.store import tables
 from aftersail.core.store.bulk import Prepared, json_text, numbers, one_of
-from aftersail.core.store.engine import reading
+from aftersail.core.store.engine import begin_unsettled, reading, settle
 
+_SETTLE_EVERY: Final = 3
+"""Transactions: about as many as fill the log that SQLite would keep by itself."""
 _CLOCK: Final = tables.clock
 _TICKET: Final = tables.ticket
 _EVENT: Final = tables.event
@@ -53,6 +55,7 @@ class RunningClocks:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self._unsettled = 0
         self._dialect = dialect = engine.dialect
         of = sa.bindparam("of", type_=sa.BigInteger)
         due = sa.bindparam("due", type_=sa.BigInteger)
@@ -98,7 +101,7 @@ class RunningClocks:
         seen = [row[:3] for each in rewritten.values() for row in each.seen]
         ready = self._ready(rewritten)
         busy: set[int] = set()
-        with self._engine.begin() as conn:
+        with begin_unsettled(self._engine) as conn:
             began = perf_counter()
             found = self._again.fetch(conn, tickets=wanted)
             if found != seen:
@@ -106,7 +109,16 @@ class RunningClocks:
                 ready = self._ready({number: each for number, each in rewritten.items() if number not in busy})
             for statement, rows in ready:
                 statement.write(conn, rows)
-        return busy, perf_counter() - began
+        seconds = perf_counter() - began
+        self._unsettled += 1
+        if self._unsettled >= _SETTLE_EVERY:
+            self.settle()
+        return busy, seconds
+
+    def settle(self) -> None:
+        """Keep the database's log short; to be called at the end, too."""
+        settle(self._engine)
+        self._unsettled = 0
 
     def _ready(self, rewritten: Mapping[int, Rewritten]) -> list[tuple[Prepared, list[Any]]]:
         each = rewritten.values()

@@ -20,6 +20,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,9 +28,11 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _BUSY_SECONDS: Final = 30
+_LOG_PAGES: Final = 1000
+"""SQLite's own default."""
 _BEGIN: Final = "aftersail_sqlite_begin"
 _POSTGRES_DRIVERS: Final = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 _SQLITE_DRIVERS: Final = frozenset({"sqlite", "sqlite+pysqlite"})
@@ -72,6 +75,32 @@ def reading(engine: sa.Engine) -> sa.Engine:
 def driver_begins(engine: sa.Engine) -> sa.Engine:
     """Give the same engine with the SQLite driver's own transactions, for the job engine only."""
     return engine.execution_options(**{_BEGIN: "DRIVER"}) if is_sqlite(engine) else engine
+
+
+@contextmanager
+def begin_unsettled(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Begin a transaction of a large piece of work; on SQLite its commit leaves the log to `settle`.
+
+    Else every so many pages a commit would copy the log into the file. Nobody waits for the lock meanwhile, but whoever
+    commits waits for the disk.
+    """
+    with engine.connect() as conn:
+        driver: Any = conn.connection.driver_connection if is_sqlite(engine) else None
+        if driver:
+            driver.execute("PRAGMA wal_autocheckpoint=0")
+        try:
+            with conn.begin():
+                yield conn
+        finally:
+            if driver:
+                driver.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
+
+
+def settle(engine: sa.Engine) -> None:
+    """Copy SQLite's log into the file, as far as nobody reads it; nobody who reads or writes is held up by it."""
+    if is_sqlite(engine):
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+            conn.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def _parse(url: str) -> sa.URL:
