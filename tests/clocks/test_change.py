@@ -161,8 +161,8 @@ def test_stored_clocks_are_counted_again_as_others_are(basis, days, lead, halts,
     else:
         assert found is not None
         assert Clock.model_validate_json(found.body) == expected
-        assert datetime.fromisoformat(found.before) == running.due_at
-        assert datetime.fromisoformat(found.after) == instant(found.due_at) == expected.due_at
+        assert datetime.fromisoformat(f"{found.before}Z") == running.due_at
+        assert datetime.fromisoformat(f"{found.after}Z") == instant(found.due_at) == expected.due_at
         assert found.next_at == micros(next_at(expected))
 
 

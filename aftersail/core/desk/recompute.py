@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from pydantic_core import to_json
@@ -152,7 +152,7 @@ def _worked_out(rows: list[Row], services: Services, now: datetime, actor: str) 
     """Count running clocks again: what is to be written for each ticket where one moves."""
     packs: dict[object, Pack] = {}
     recount = Recount(now)
-    event = {"at": micros(now), "kind": "clocks_recomputed", "actor": actor}
+    at = micros(now)
     moved: dict[int, Rewritten] = {}
     for number, of_ticket in groupby(rows, itemgetter(0)):
         seen = list(of_ticket)
@@ -164,32 +164,31 @@ def _worked_out(rows: list[Row], services: Services, now: datetime, actor: str) 
             pack = packs[judged_by] = clock_pack(services, _Filed(instant(filed_at), pack_id, version), now)
         clocks, changes, due, (metric, source) = _of_ticket(seen, pack, recount)
         if clocks:
-            shown = {"of": number, "due": due, "metric": metric, "source": source}
-            told = {**event, "channel": channel, "ticket": number, "data": f'{{"clocks":[{",".join(changes)}]}}'}
-            moved[number] = Rewritten(seen, clocks, shown, told)
+            told = f'{{"clocks":[{",".join(changes)}]}}'
+            event = (at, "clocks_recomputed", channel, number, actor, told)
+            moved[number] = Rewritten(seen, clocks, (due, metric, source, number), event)
     return moved
 
 
 def _of_ticket(
     seen: list[Row], pack: Pack, recount: Recount
-) -> tuple[list[dict[str, Any]], list[str], int, tuple[str, str]]:
+) -> tuple[list[tuple[int, str, int | None, int]], list[str], int, tuple[str, str]]:
     """Count one ticket's clocks again.
 
     Returns:
         the rows of those that moved, what the history tells of them as JSON, and of the clock that is due first then:
         its due instant, its metric and source.
     """
-    clocks: list[dict[str, Any]] = []
+    clocks: list[tuple[int, str, int | None, int]] = []
     changes: list[str] = []
     first: tuple[str, str] | None = None
     first_due = 0
-    for _, row_id, body, metric, source, due_at, started_at, *_ in seen:
+    for _, row_id, body, metric, source, due_at, started_at, _, _, _, _ in seen:
         found = recount.again(body, started_at, due_at, pack.calendar)
         due = due_at
         if found is not None:
-            due = found.due_at
-            clocks.append({"of": row_id, "due": due, "next": found.next_at, "text": found.body})
-            before, after = found.before[:-1], found.after[:-1]
+            due, upcoming, before, after, text = found
+            clocks.append((due, text, upcoming, row_id))
             changes.append(f'{_told(metric, source)}"before":"{before}+00:00","after":"{after}+00:00"}}')
         if first is None or due < first_due or (due == first_due and _rank(source) < _rank(first[1])):
             first_due, first = due, (metric, source)

@@ -21,6 +21,9 @@ _CLOCK: Final = tables.clock
 _TICKET: Final = tables.ticket
 _EVENT: Final = tables.event
 _SEEN: Final = (_CLOCK.c.ticket, _CLOCK.c.id, sa.cast(_CLOCK.c.body, sa.Text).label("body"))
+_CLOCK_VALUES: Final = ("due", "text", "next", "of")
+_TICKET_VALUES: Final = ("due", "metric", "source", "of")
+_EVENT_VALUES: Final = ("at", "kind", "channel", "ticket", "actor", "data")
 _READ: Final = (
     *_SEEN,
     _CLOCK.c.metric,
@@ -42,12 +45,12 @@ class Rewritten(NamedTuple):
     """What is to be written for one ticket, by column, instants in microseconds; `seen` is what it goes by."""
 
     seen: list[Row]
-    clocks: list[dict[str, Any]]
-    """`of` (the row), `due`, `next`, `text` (the body)."""
-    shown: dict[str, Any]
-    """`of` (the ticket), `due`, `metric`, `source`."""
-    event: dict[str, Any]
-    """`at`, `kind`, `channel`, `ticket`, `actor`, `data` (text)."""
+    clocks: list[tuple[int, str, int | None, int]]
+    """When each is due, its body, when it is next to be looked at, its row."""
+    shown: tuple[int, str, str, int]
+    """When the ticket is due, by which metric and source, its number."""
+    event: tuple[int, str, str, int, str, str]
+    """When, kind, channel, ticket, actor, data (text)."""
 
 
 class RunningClocks:
@@ -76,9 +79,10 @@ class RunningClocks:
         self._tickets = Prepared(dialect, tickets)
         self._read = Prepared(dialect, read.where(*running).order_by(*order))
         self._again = Prepared(dialect, again.where(*running).order_by(*order))
-        self._clock = Prepared(dialect, sa.update(_CLOCK).where(_CLOCK.c.id == of).values(**clock))
-        self._ticket = Prepared(dialect, sa.update(_TICKET).where(_TICKET.c.id == of).values(**shown))
-        self._event = Prepared(dialect, sa.insert(_EVENT).values(**event, data=json_text(dialect, "data")))
+        event["data"] = json_text(dialect, "data")
+        self._clock = Prepared(dialect, sa.update(_CLOCK).where(_CLOCK.c.id == of).values(**clock), _CLOCK_VALUES)
+        self._ticket = Prepared(dialect, sa.update(_TICKET).where(_TICKET.c.id == of).values(**shown), _TICKET_VALUES)
+        self._event = Prepared(dialect, sa.insert(_EVENT).values(**event), _EVENT_VALUES)
 
     def tickets(self) -> list[int]:
         """Number the tickets with a running clock, in order."""
