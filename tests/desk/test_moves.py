@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from aftersail.core.clocks import Metric
+from aftersail.core.desk import running
 from aftersail.core.desk.agent import close_ticket, put_ticket
 from aftersail.core.desk.clockwork import meet_clocks
 from aftersail.core.desk.merging import merge_tickets
@@ -20,6 +21,7 @@ from aftersail.core.desk.views import inbox_rows
 from aftersail.core.policy import PackError, PackLibrary
 from aftersail.core.remedies.tasks import open_task
 from aftersail.core.store import tables
+from aftersail.core.store.engine import settle
 from tests.builders import NOON, Desk, Script, matter, page, purchase
 from tests.desk.test_clockwork import SELLER
 from tests.desk.test_vectors import HOUR, MONDAY, PACK, Using, events, only, put, solution, using, writes
@@ -232,6 +234,32 @@ def test_batches_tell_how_far_they_are_and_leave_paused_and_overdue_clocks(
     assert set(first) == {MONDAY + HOUR}
     put(desk, TicketState.OPEN, MONDAY + 3 * HOUR, ticket=1)
     assert only(desk, Metric.RESOLUTION, ticket=1).due_at == MONDAY + timedelta(days=1) + 8 * HOUR
+
+
+def test_a_disk_that_fails_beside_the_work_ends_it(
+    desk: Desk, shop: Script, later_hours: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written by then is found as it should be by the next run."""
+    for number in range(5):
+        writes(desk, shop, f"m{number}", MONDAY + 2 * HOUR, thread_id=f"t{number}")
+    later_hours()
+    desk.now = MONDAY + 3 * HOUR
+    calls: list[sa.Engine] = []
+
+    def full_once(engine: sa.Engine) -> None:
+        calls.append(engine)
+        if len(calls) == 1:
+            raise OSError("no space left on device")
+        settle(engine)
+
+    monkeypatch.setattr(running, "settle", full_once)
+    with pytest.raises(OSError, match="no space"):
+        recompute_clocks(desk.engine, desk.services, lambda: desk.now, most=1)
+    moved = len(events(desk, "clocks_recomputed"))
+    assert 0 < moved < 5
+    report = recompute_clocks(desk.engine, desk.services, lambda: desk.now)
+    assert (report.done, report.busy) == (5, 0)
+    assert len(events(desk, "clocks_recomputed")) == 5
 
 
 # -- packs -----------------------------------------------------------------------------------------------------------

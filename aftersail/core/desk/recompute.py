@@ -101,7 +101,18 @@ def recompute_clocks(
         most: how many tickets at most are written in one transaction; fewer where it takes long.
         progress: is told after every batch.
     """
-    clocks = RunningClocks(engine)
+    with RunningClocks(engine) as clocks:
+        return _recomputed(clocks, services, now, actor, most, progress)
+
+
+def _recomputed(
+    clocks: RunningClocks,
+    services: Services,
+    now: Callable[[], datetime],
+    actor: str,
+    most: int,
+    progress: Callable[[Recomputed], None],
+) -> Recomputed:
     waiting = array("q", clocks.tickets())
     report = Recomputed(tickets=len(waiting))
     pace = _Pace(most)
@@ -129,7 +140,6 @@ def recompute_clocks(
         waiting = again
         if not waiting:
             break
-    clocks.settle()
     return replace(report, busy=len(waiting))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
 from operator import itemgetter
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import sqlalchemy as sa
 
@@ -54,11 +55,16 @@ class Rewritten(NamedTuple):
 
 
 class RunningClocks:
-    """Reads without a lock, and writes in one short transaction what still is as it was read."""
+    """Reads without a lock, and writes in one short transaction what still is as it was read.
+
+    It is a context: what was written may be undone by a power cut until that ends.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._unsettled = 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="settle")
+        self._settling: Future[None] | None = None
         self._dialect = dialect = engine.dialect
         of = sa.bindparam("of", type_=sa.BigInteger)
         due = sa.bindparam("due", type_=sa.BigInteger)
@@ -84,6 +90,16 @@ class RunningClocks:
         self._ticket = Prepared(dialect, sa.update(_TICKET).where(_TICKET.c.id == of).values(**shown), _TICKET_VALUES)
         self._event = Prepared(dialect, sa.insert(_EVENT).values(**event), _EVENT_VALUES)
 
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Settle what was written, even where the work was broken off."""
+        with self._thread:
+            self._settled()
+            settle(self._engine)
+
     def tickets(self) -> list[int]:
         """Number the tickets with a running clock, in order."""
         with reading(self._engine).connect() as conn:
@@ -105,6 +121,8 @@ class RunningClocks:
         seen = [row[:3] for each in rewritten.values() for row in each.seen]
         ready = self._ready(rewritten)
         busy: set[int] = set()
+        # Not before that is done: SQLite begins its log anew only where all of it was copied when somebody writes.
+        self._settled()
         with begin_unsettled(self._engine) as conn:
             began = perf_counter()
             found = self._again.fetch(conn, tickets=wanted)
@@ -116,13 +134,14 @@ class RunningClocks:
         seconds = perf_counter() - began
         self._unsettled += 1
         if self._unsettled >= _SETTLE_EVERY:
-            self.settle()
+            self._unsettled = 0
+            self._settling = self._thread.submit(settle, self._engine)  # it waits for the disk: read on meanwhile
         return busy, seconds
 
-    def settle(self) -> None:
-        """Keep the database's log short; to be called at the end, too."""
-        settle(self._engine)
-        self._unsettled = 0
+    def _settled(self) -> None:
+        if self._settling:
+            settling, self._settling = self._settling, None
+            settling.result()
 
     def _ready(self, rewritten: Mapping[int, Rewritten]) -> list[tuple[Prepared, list[Any]]]:
         each = rewritten.values()

@@ -17,6 +17,7 @@ written and tested for it, gets it: `driver_begins(engine)`.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import time
@@ -79,14 +80,17 @@ def driver_begins(engine: sa.Engine) -> sa.Engine:
 
 @contextmanager
 def begin_unsettled(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Begin a transaction of a large piece of work; on SQLite its commit leaves the log to `settle`.
+    """Begin a transaction of a large piece of work that can be done again: a power cut may undo it before `settle`.
 
-    Else every so many pages a commit would copy the log into the file. Nobody waits for the lock meanwhile, but whoever
-    commits waits for the disk.
+    On SQLite its commit does not wait for the disk, which at times takes a second, and all the while it would hold the
+    lock that others wait for. Nor does it copy the log into the file, as else every so many pages whoever commits does.
+    A later commit of anybody makes it last, too: what follows from it is never kept without it.
     """
     with engine.connect() as conn:
         driver: Any = conn.connection.driver_connection if is_sqlite(engine) else None
         if driver:
+            (synchronous,) = driver.execute("PRAGMA synchronous").fetchone()
+            driver.execute("PRAGMA synchronous=NORMAL")
             driver.execute("PRAGMA wal_autocheckpoint=0")
         try:
             with conn.begin():
@@ -94,13 +98,21 @@ def begin_unsettled(engine: sa.Engine) -> Iterator[sa.Connection]:
         finally:
             if driver:
                 driver.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
+                driver.execute(f"PRAGMA synchronous={synchronous}")
 
 
 def settle(engine: sa.Engine) -> None:
-    """Copy SQLite's log into the file, as far as nobody reads it; nobody who reads or writes is held up by it."""
+    """Make sure that what is committed lasts, and copy SQLite's log into the file as far as nobody reads it.
+
+    Nobody who reads or writes is held up by it.
+    """
     if is_sqlite(engine):
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
             conn.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+            file = conn.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar_one()
+            # SQLite itself hands its log to the disk only where it may copy, or for a commit, which holds the lock.
+            with Path(f"{file}-wal").open("r+b") as log:
+                os.fsync(log.fileno())
 
 
 def _parse(url: str) -> sa.URL:
