@@ -87,6 +87,7 @@ from aftersail.core.contract import (
     WebhookHint,
     WebhookRequest,
     exponent,
+    region_of,
 )
 from aftersail.core.hookspecs import hookimpl
 from aftersail.sdk.connector import Connector, ConnectorSettings
@@ -178,4 +179,5 @@ __all__ = [
     "WebhookRequest",
     "exponent",
     "hookimpl",
+    "region_of",
 ]

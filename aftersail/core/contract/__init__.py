@@ -93,6 +93,7 @@ from aftersail.core.contract.plugin import (
     ReasonGuess,
     Translator,
 )
+from aftersail.core.contract.regions import region_of
 
 __all__ = [
     "CONTRACT_VERSION",
@@ -180,4 +181,5 @@ __all__ = [
     "WebhookRequest",
     "contradictions",
     "exponent",
+    "region_of",
 ]

@@ -166,13 +166,22 @@ class Tracking(Record):
 
 
 class OrderLine(Record):
-    """One position of an order; `unit_price` is what the buyer paid for one piece after discounts."""
+    """One position of an order; `unit_price` is what the buyer paid for one piece after discounts.
+
+    Attributes:
+        digital: whether nothing is shipped for it (a download, a code, a service); None where the platform does not
+            say..
+        tracking_numbers: the parcels of the order that hold it, once all of its pieces are sent; empty until then, and
+            where the platform does not say.
+    """
 
     external_id: str
     title: str
     quantity: int = Field(ge=0)
     unit_price: Money
     sku: str | None = None
+    digital: bool | None = None
+    tracking_numbers: tuple[str, ...] = ()
 
 
 class Order(Record):
@@ -183,7 +192,10 @@ class Order(Record):
         total: what the buyer paid.
         refunded: what has gone back already, by anyone.
         refundable: what the platform says may still go back; None where it does not say.
+        shipping_paid: what the buyer paid for delivery, before refunds, after discounts, with whatever tax is part of
+            `total`; None where the platform does not say so much.
         ship_country: ISO 3166-1 alpha-2.
+        ship_region: ISO 3166-2, such as `US-CA`; None where the platform writes it otherwise.
         locale: BCP 47 tag of the buyer's language, where the platform gives it.
     """
 
@@ -199,7 +211,9 @@ class Order(Record):
     parcels: tuple[Parcel, ...] = ()
     status: str = ""
     delivered_at: Instant | None = None
+    shipping_paid: Money | None = None
     ship_country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$")
+    ship_region: str | None = Field(default=None, pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")
     locale: str | None = None
     link: str | None = None
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
-from aftersail.core.contract import Order, Party, TrackingStatus
+from aftersail.core.contract import Money, Order, Party, TrackingStatus
 from aftersail.core.desk.services import Services
 from aftersail.core.intake.fitting import fitted, storable
 from aftersail.core.intake.linking import link_new_orders
@@ -56,12 +57,19 @@ def _row(channel: str, order: Order) -> dict[str, Any]:
         "refunded": order.refunded.amount if order.refunded else None,
         "refundable": order.refundable.amount if order.refundable else None,
         "status": order.status,
+        "shipping_paid": _same_currency(order.shipping_paid, order),
         "ship_country": order.ship_country,
+        "ship_region": order.ship_region,
         "locale": order.locale,
         "link": order.link,
         "lines": [line.model_dump(mode="json") for line in order.lines],
     }
     return fitted(tables.orders, row)
+
+
+def _same_currency(money: Money | None, order: Order) -> Decimal | None:
+    """An amount as the order's row holds it; one in another currency than the order has no place there."""
+    return money.rounded().amount if money is not None and money.currency == order.total.currency else None
 
 
 def _store_parcels(unit: Unit, channel: str, orders: list[Order]) -> None:

@@ -29,7 +29,7 @@ SEARCH_RATE: Final = 0.0056
 """Calls of searchOrders per second by default: one in three minutes, 20 at once after a quiet time."""
 
 INCLUDED: Final = ("BUYER", "RECIPIENT", "PROCEEDS", "FULFILLMENT", "PACKAGES")
-"""What the mapping reads of an order; RECIPIENT is for the country alone."""
+"""What the mapping reads of an order; RECIPIENT is for country and region alone."""
 
 Json = Mapping[str, Any]
 

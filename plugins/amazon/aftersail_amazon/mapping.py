@@ -8,8 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from aftersail.sdk import Money, Order, OrderLine, Parcel, Party
+from aftersail.sdk import Money, Order, OrderLine, Parcel, Party, region_of
 from aftersail_amazon.relay import relay_of
+from aftersail_amazon.shipping import shipping_paid
 
 NOT_YET: Final = frozenset({"PENDING", "PENDING_AVAILABILITY"})
 """Orders whose payment is not authorised yet: they have no total, and nothing can have gone wrong with them."""
@@ -37,8 +38,11 @@ def to_order(order: Json) -> Order:
     order_id = str(order["orderId"])
     buyer = order.get("buyer") or {}
     relay = relay_of(buyer.get("buyerEmail"))
-    country = ((order.get("recipient") or {}).get("deliveryAddress") or {}).get("countryCode")
-    lines = tuple(_line(item) for item in order["orderItems"])
+    address = (order.get("recipient") or {}).get("deliveryAddress") or {}
+    country = address.get("countryCode")
+    country = country if isinstance(country, str) and _COUNTRY.fullmatch(country) else None
+    sent = _sent(order)
+    lines = tuple(_line(item, sent) for item in order["orderItems"])
     return Order(
         external_id=order_id,
         revision=int(instant(order["lastUpdatedTime"]).timestamp() * 1000),
@@ -51,7 +55,9 @@ def to_order(order: Json) -> Order:
         lines=lines,
         parcels=_parcels(order),
         status=str((order.get("fulfillment") or {}).get("fulfillmentStatus") or ""),
-        ship_country=country if isinstance(country, str) and _COUNTRY.fullmatch(country) else None,
+        shipping_paid=shipping_paid(order["orderItems"]),
+        ship_country=country,
+        ship_region=region_of(country, address.get("stateOrRegion")),
         link=_link(order, order_id),
     )
 
@@ -68,15 +74,28 @@ def instant(value: object) -> datetime:
     return at
 
 
-def _line(item: Json) -> OrderLine:
+def _line(item: Json, sent: Mapping[str, Mapping[str, int]]) -> OrderLine:
     product, quantity = item["product"], int(item["quantityOrdered"])
+    parcels = sent.get(str(item["orderItemId"]), {})
     return OrderLine(
         external_id=str(item["orderItemId"]),
         title=str(product.get("title") or product.get("asin") or ""),
         quantity=quantity,
         unit_price=_unit_price(item, quantity),
         sku=product.get("sellerSku"),
+        tracking_numbers=tuple(parcels) if sum(parcels.values()) >= quantity else (),
     )
+
+
+def _sent(order: Json) -> dict[str, dict[str, int]]:
+    """Count the pieces of each item in each tracked parcel."""
+    found: dict[str, dict[str, int]] = {}
+    for package in order.get("packages") or ():
+        for item in package.get("packageItems") or () if package.get("trackingNumber") else ():
+            parcels = found.setdefault(str(item.get("orderItemId")), {})
+            number, quantity = str(package["trackingNumber"]), item.get("quantity")
+            parcels[number] = parcels.get(number, 0) + (quantity if isinstance(quantity, int) else 0)
+    return found
 
 
 def _unit_price(item: Json, quantity: int) -> Money:

@@ -53,11 +53,16 @@ class AmazonSimulator(Simulator):
         currency: str = "EUR",
         relay: str = "buyer0000001@marketplace.amazon.example",
         status: str = "UNSHIPPED",
+        shipping: str = "0",
         at: datetime | None = None,
     ) -> dict[str, Any]:
-        """Let a buyer order one article; `price` is for one piece."""
+        """Let a buyer order one article; `price` is for one piece, `shipping` for all."""
         placed = _stamp(at or self.now())
-        total = {"amount": str(Decimal(price) * quantity), "currencyCode": currency}
+        goods = Decimal(price) * quantity
+        total, goods_paid, shipping_paid = (
+            {"amount": str(amount), "currencyCode": currency}
+            for amount in (goods + Decimal(shipping), goods, Decimal(shipping))
+        )
         self.orders[order_id] = {
             "orderId": order_id,
             "createdTime": placed,
@@ -81,6 +86,13 @@ class AmazonSimulator(Simulator):
                         "sellerSku": "LAMP-1",
                         "price": {"unitPrice": {"amount": price, "currencyCode": currency}},
                     },
+                    "proceeds": {
+                        "proceedsTotal": total,
+                        "breakdowns": [
+                            {"type": "ITEM", "subtotal": goods_paid},
+                            {"type": "SHIPPING", "subtotal": shipping_paid},
+                        ],
+                    },
                 }
             ],
         }
@@ -94,6 +106,10 @@ class AmazonSimulator(Simulator):
             "trackingNumber": number,
             "carrier": carrier,
             "packageStatus": {"status": "IN_TRANSIT"},
+            "packageItems": [
+                {"orderItemId": item["orderItemId"], "quantity": item["quantityOrdered"]}
+                for item in order["orderItems"]
+            ],
         }
         order.setdefault("packages", []).append(package)
         order["fulfillment"]["fulfillmentStatus"] = "SHIPPED"

@@ -51,6 +51,65 @@ def test_an_order_comes_with_buyer_lines_parcels_and_its_page(simulator, connect
     assert order.link == f"https://sellercentral.amazon.de/orders-v3/order/{FIRST}"
 
 
+def test_delivery_the_region_and_the_parcels_of_a_line_are_told(simulator, connect, clock):
+    order = simulator.place_order(FIRST, price="19.99", quantity=2, shipping="4.90", at=clock() - timedelta(hours=3))
+    order["recipient"]["deliveryAddress"] = {"stateOrRegion": "ON", "countryCode": "CA"}
+    simulator.ship(FIRST, "A", "DHL")
+    order["packages"][0]["packageItems"][0]["quantity"] = 1
+    connector = connect()
+    clock.advance(timedelta(minutes=30))
+    ((found,), cursor) = walk(connector)
+    assert (found.ship_region, found.shipping_paid) == ("CA-ON", Money.of("4.90", "EUR"))
+    assert found.lines[0].tracking_numbers == ()
+    simulator.ship(FIRST, "B", "DHL")
+    clock.advance(timedelta(minutes=30))
+    ((found,), _) = walk(connector, cursor)
+    assert found.lines[0].tracking_numbers == ("A", "B")
+
+
+@pytest.mark.parametrize(
+    ("country", "state"), [("GB", "England"), ("US", "California"), ("BR", "SP"), ("US", None), ("DE", "CA")]
+)
+def test_a_region_in_free_text_is_left_out(simulator, connect, clock, country, state):
+    order = simulator.place_order(FIRST, price="5", at=clock() - timedelta(hours=3))
+    order["recipient"]["deliveryAddress"] = {"stateOrRegion": state, "countryCode": country}
+    page = connect().fetch_orders(cursor=None, limit=10)
+    assert ([order.ship_region for order in page.items], page.skipped) == ([None], ())
+
+
+def part(kind, amount, *details):
+    euro = {"amount": amount, "currencyCode": "EUR"}
+    split = [{"subtype": sub, "value": {"amount": value, "currencyCode": "EUR"}} for sub, value in details]
+    return {"type": kind, "subtotal": euro} | ({"detailedBreakdowns": split} if split else {})
+
+
+@pytest.mark.parametrize(
+    ("total", "parts", "paid"),
+    [
+        ("24.90", [part("ITEM", "20"), part("SHIPPING", "4.90")], "4.90"),
+        ("20", [part("ITEM", "20")], "0"),
+        (
+            "28.50",
+            [part("ITEM", "20"), part("SHIPPING", "5"), part("TAX", "3.50", ("ITEM", "2.80"), ("SHIPPING", "0.70"))],
+            "5.70",
+        ),
+        ("20", [part("ITEM", "20"), part("SHIPPING", "5"), part("DISCOUNT", "-5", ("SHIPPING", "-5"))], "0"),
+        ("23", [part("ITEM", "20"), part("SHIPPING", "5"), part("DISCOUNT", "2", ("SHIPPING", "2"))], "3"),
+        ("23.50", [part("ITEM", "20"), part("SHIPPING", "0"), part("TAX", "3.50")], None),
+        ("25", [part("ITEM", "20"), part("SHIPPING", "5"), part("TAX", "3.50", ("SHIPPING", "0.70"))], None),
+        ("24.90", None, None),
+        ("much", [part("ITEM", "20")], None),
+    ],
+)
+def test_what_delivery_cost_is_read_only_from_a_breakdown_that_adds_up(simulator, connect, clock, total, parts, paid):
+    order = simulator.place_order(FIRST, price="5", at=clock() - timedelta(hours=3))
+    proceeds = {"proceedsTotal": {"amount": total, "currencyCode": "EUR"}}
+    order["orderItems"][0]["proceeds"] = proceeds | ({} if parts is None else {"breakdowns": parts})
+    page = connect().fetch_orders(cursor=None, limit=10)
+    expected = None if paid is None else Money.of(paid, "EUR")
+    assert ([order.shipping_paid for order in page.items], page.skipped) == ([expected], ())
+
+
 def test_a_search_names_one_time_the_data_sets_and_the_marketplaces(simulator, connect):
     connect(marketplace_ids=("A1PA6795UKMFR9", "A13V1IB3VIYZZH")).fetch_orders(cursor=None, limit=250)
     assert searches(simulator) == [

@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from aftersail.sdk import Attachment, Direction, Message, Money, Order, OrderLine, Parcel, Party
+from aftersail.sdk import Attachment, Direction, Message, Money, Order, OrderLine, Parcel, Party, region_of
 
 _ITEM_PAGE = "https://www.ebay.com/itm/"
 _CANCELLED = "CANCELED"
 _REFUND_FAILED = "FAILED"
+_DIGITAL = "DIGITAL"
 
 Json = Mapping[str, Any]
 
@@ -73,6 +74,9 @@ def to_order(order: Json, fulfillments: Sequence[Json]) -> Order:
     """
     total = _money(order["pricingSummary"]["total"])
     ship_to = _ship_to(order)
+    address = _address(order, ship_to)
+    country = address.get("countryCode")
+    sent, digital = _sent(fulfillments), _all_digital(order)
     buyer = order.get("buyer") or {}
     contact = buyer.get("buyerRegistrationAddress") or {}
     return Order(
@@ -87,10 +91,12 @@ def to_order(order: Json, fulfillments: Sequence[Json]) -> Order:
         ),
         total=total,
         refunded=_refunded(order, total.currency),
-        lines=tuple(_line(line) for line in order.get("lineItems") or ()),
+        lines=tuple(_line(line, sent, digital=digital) for line in order.get("lineItems") or ()),
         parcels=_parcels(fulfillments),
         status=_status(order),
-        ship_country=_country(order, ship_to),
+        shipping_paid=_shipping_paid(order["pricingSummary"], total.currency),
+        ship_country=str(country) if country else None,
+        ship_region=region_of(country, address.get("stateOrProvince")),
     )
 
 
@@ -102,26 +108,70 @@ def _ship_to(order: Json) -> Json:
     return {}
 
 
-def _country(order: Json, ship_to: Json) -> str | None:
+def _address(order: Json, ship_to: Json) -> Json:
     # A parcel that goes through eBay's international programme is sent to eBay first; the buyer lives further on.
     for instruction in order.get("fulfillmentStartInstructions") or ():
-        final = (instruction.get("finalDestinationAddress") or {}).get("countryCode")
-        if final:
-            return str(final)
-    code = (ship_to.get("contactAddress") or {}).get("countryCode")
-    return str(code) if code else None
+        final: Json = instruction.get("finalDestinationAddress") or {}
+        if final.get("countryCode"):
+            return final
+    address: Json = ship_to.get("contactAddress") or {}
+    return address
 
 
-def _line(line: Json) -> OrderLine:
+def _shipping_paid(summary: Json, currency: str) -> Money | None:
+    """Read what delivery cost after its discount, which eBay writes as a negative amount.
+
+    Where the seller gets tax, eBay does not say here how much of it is for delivery. What it writes unreadably is not
+    known either: an order needs no such field.
+    """
+    try:
+        if Decimal(str((summary.get("tax") or {}).get("value", 0))):
+            return None
+        parts = [_money(summary["deliveryCost"])]
+        parts += [_money(summary["deliveryDiscount"])] if summary.get("deliveryDiscount") else []
+        paid = sum((part.amount for part in parts), Decimal(0))
+        same = {part.currency for part in parts} == {currency}
+        return Money.of(paid, currency) if same and paid >= 0 else None
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+        return None
+
+
+def _all_digital(order: Json) -> bool | None:
+    """Tell whether nothing of an order is shipped; None where eBay says of one part this and of another that."""
+    kinds = [
+        instruction.get("fulfillmentInstructionsType")
+        for instruction in order.get("fulfillmentStartInstructions") or ()
+    ]
+    if not all(kinds) or not kinds or 0 < kinds.count(_DIGITAL) < len(kinds):
+        return None
+    return _DIGITAL in kinds
+
+
+def _sent(fulfillments: Sequence[Json]) -> dict[str, dict[str, int]]:
+    """Count the pieces of each line in each tracked parcel; eBay means one piece where it names no quantity."""
+    found: dict[str, dict[str, int]] = {}
+    for fulfillment in fulfillments:
+        number = fulfillment.get("shipmentTrackingNumber")
+        for item in fulfillment.get("lineItems") or () if number else ():
+            parcels, quantity = found.setdefault(str(item.get("lineItemId")), {}), item.get("quantity", 1)
+            parcels[str(number)] = parcels.get(str(number), 0) + (quantity if isinstance(quantity, int) else 0)
+    return found
+
+
+def _line(line: Json, sent: Mapping[str, Mapping[str, int]], *, digital: bool | None) -> OrderLine:
     quantity = int(line["quantity"])
     cost = _money(line.get("discountedLineItemCost") or line["lineItemCost"])
     unit = Money(amount=cost.amount / max(quantity, 1), currency=cost.currency).rounded()
+    parcels = sent.get(str(line["lineItemId"]), {})
     return OrderLine(
         external_id=str(line["lineItemId"]),
         title=str(line.get("title") or ""),
         quantity=quantity,
         unit_price=unit,
         sku=line.get("sku"),
+        # Only gift cards that are sent by mail have such details.
+        digital=True if line.get("giftDetails") else digital,
+        tracking_numbers=tuple(parcels) if sum(parcels.values()) >= quantity else (),
     )
 
 

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -92,10 +93,20 @@ class EbaySimulator(Simulator):
         return conversation.id
 
     def place_order(
-        self, order_id: str, *, buyer: str, price: str, quantity: int = 1, currency: str = "USD"
+        self,
+        order_id: str,
+        *,
+        buyer: str,
+        price: str,
+        quantity: int = 1,
+        currency: str = "USD",
+        shipping: str = "0.0",
+        state: str = "CA",
     ) -> dict[str, Any]:
-        """Let a buyer order one article."""
-        paid, at = {"value": price, "currency": currency}, _stamp(self.now())
+        """Let a buyer order one article to the United States; `price` is for all pieces."""
+        cost, at = {"value": price, "currency": currency}, _stamp(self.now())
+        delivery = {"value": shipping, "currency": currency}
+        paid = {"value": str(Decimal(price) + Decimal(shipping)), "currency": currency}
         order = {
             "orderId": order_id,
             "creationDate": at,
@@ -105,18 +116,19 @@ class EbaySimulator(Simulator):
             "orderFulfillmentStatus": "NOT_STARTED",
             "orderPaymentStatus": "PAID",
             "cancelStatus": {"cancelState": "NONE_REQUESTED", "cancelRequests": []},
-            "pricingSummary": {"total": paid},
+            "pricingSummary": {"priceSubtotal": cost, "deliveryCost": delivery, "total": paid},
             "paymentSummary": {"refunds": []},
             "fulfillmentHrefs": [],
             "fulfillmentStartInstructions": [
                 {
+                    "fulfillmentInstructionsType": "SHIP_TO",
                     "shippingStep": {
                         "shipTo": {
                             "fullName": f"{buyer} Example",
                             "email": f"{buyer}@relay.example",
-                            "contactAddress": {"countryCode": "US"},
+                            "contactAddress": {"stateOrProvince": state, "countryCode": "US"},
                         }
-                    }
+                    },
                 }
             ],
             "lineItems": [
@@ -125,7 +137,7 @@ class EbaySimulator(Simulator):
                     "title": "Lamp",
                     "sku": "LAMP-1",
                     "quantity": quantity,
-                    "lineItemCost": paid,
+                    "lineItemCost": cost,
                     "refunds": [],
                 }
             ],
@@ -135,10 +147,16 @@ class EbaySimulator(Simulator):
 
     def ship(self, order_id: str, number: str, carrier: str) -> None:
         """Let the seller hand a parcel over."""
-        self.parcels.setdefault(order_id, []).append(
-            {"fulfillmentId": number, "shipmentTrackingNumber": number, "shippingCarrierCode": carrier, "lineItems": []}
-        )
         order = self.orders[order_id]
+        lines = [{"lineItemId": line["lineItemId"], "quantity": line["quantity"]} for line in order["lineItems"]]
+        self.parcels.setdefault(order_id, []).append(
+            {
+                "fulfillmentId": number,
+                "shipmentTrackingNumber": number,
+                "shippingCarrierCode": carrier,
+                "lineItems": lines,
+            }
+        )
         order["fulfillmentHrefs"] = [f"/sell/fulfillment/v1/order/{order_id}/shipping_fulfillment/{number}"]
         order["orderFulfillmentStatus"] = "FULFILLED"
         self.touch(order_id)

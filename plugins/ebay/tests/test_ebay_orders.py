@@ -36,6 +36,18 @@ def test_an_order_comes_with_buyer_lines_and_parcels(simulator, connect, clock):
     assert (order.status, order.ship_country, order.refunded) == ("FULFILLED", "US", Money.of("0", "USD"))
 
 
+def test_delivery_the_region_and_the_parcels_of_a_line_are_told(simulator, connect):
+    simulator.place_order("01-00001", buyer="b", price="30.00", quantity=3, shipping="5.90", state="CA")
+    simulator.ship("01-00001", "A", "USPS")
+    simulator.parcels["01-00001"][0]["lineItems"][0]["quantity"] = 2
+    ((order,), _) = fetch(connect())
+    assert (order.ship_region, order.shipping_paid) == ("US-CA", Money.of("5.90", "USD"))
+    assert (order.lines[0].digital, order.lines[0].tracking_numbers) == (False, ())
+    simulator.ship("01-00001", "B", "USPS")
+    ((order,), _) = fetch(connect())
+    assert order.lines[0].tracking_numbers == ("A", "B")
+
+
 def test_parcels_cost_a_call_each_and_can_be_left_out(simulator, connect):
     simulator.place_order("01-00001", buyer="b", price="5")
     simulator.place_order("01-00002", buyer="b", price="5")
@@ -144,6 +156,49 @@ def test_the_buyers_country_is_behind_the_hub_and_a_cancelled_order_says_so():
     )
     made = to_order(order, ())
     assert (made.ship_country, made.status) == ("PT", "CANCELED")
+
+
+@pytest.mark.parametrize(
+    ("summary", "paid"),
+    [
+        ({"deliveryCost": money("5.90")}, "5.90"),
+        ({"deliveryCost": money("5.90"), "deliveryDiscount": money("-2.00")}, "3.90"),
+        ({"deliveryCost": money("5.90"), "tax": money("0.0")}, "5.90"),
+        ({"deliveryCost": money("5.90"), "tax": money("1.10")}, None),
+        ({"deliveryCost": money("5.90", "EUR")}, None),
+        ({"deliveryCost": money("5.90"), "deliveryDiscount": money("-7.00")}, None),
+        ({"deliveryCost": money("free")}, None),
+        ({}, None),
+    ],
+)
+def test_what_delivery_cost_is_told_where_it_is_sure(summary, paid):
+    made = to_order(raw(pricingSummary={"total": money("50.00")} | summary), ())
+    assert made.shipping_paid == (None if paid is None else Money.of(paid, "USD"))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "gift", "digital"),
+    [
+        (["SHIP_TO"], None, False),
+        (["DIGITAL"], None, True),
+        (["SHIP_TO"], {"recipientEmail": "b@relay.example"}, True),
+        (["SHIP_TO", "DIGITAL"], None, None),
+        ([None], None, None),
+        ([], None, None),
+    ],
+)
+def test_a_line_is_digital_where_ebay_says_so(kinds, gift, digital):
+    line = {"lineItemId": "1", "quantity": 1, "lineItemCost": money("5")} | ({"giftDetails": gift} if gift else {})
+    instructions = [{"fulfillmentInstructionsType": kind} if kind else {} for kind in kinds]
+    (made,) = to_order(raw(lineItems=[line], fulfillmentStartInstructions=instructions), ()).lines
+    assert made.digital is digital
+
+
+@pytest.mark.parametrize(("country", "state"), [("GB", "Kent"), ("US", "Calif."), ("DE", "BE"), ("US", None)])
+def test_a_region_in_free_text_is_left_out(country, state):
+    address = {"countryCode": country, "stateOrProvince": state}
+    made = to_order(raw(fulfillmentStartInstructions=[{"finalDestinationAddress": address}]), ())
+    assert (made.ship_country, made.ship_region) == (country, None)
 
 
 @given(cost=st.decimals(0, 9999, places=2), quantity=st.integers(1, 50))

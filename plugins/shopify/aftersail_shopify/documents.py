@@ -41,12 +41,14 @@ ORDERS: Final = Document(
     nodes {{
       id name createdAt updatedAt email customerLocale displayFinancialStatus displayFulfillmentStatus cancelledAt
       customer {{ id displayName }}
-      shippingAddress {{ countryCodeV2 }}
+      shippingAddress {{ countryCodeV2 provinceCode }}
+      taxesIncluded
+      shippingLine {{ discountedPriceSet {_MONEY} taxLines {{ priceSet {_MONEY} }} }}
       totalPriceSet {_MONEY}
       totalRefundedSet {_MONEY}
       netPaymentSet {_MONEY}
       lineItems(first: 10) {{
-        nodes {{ id title sku quantity discountedUnitPriceAfterAllDiscountsSet {_MONEY} }}
+        nodes {{ id title sku quantity requiresShipping discountedUnitPriceAfterAllDiscountsSet {_MONEY} }}
         pageInfo {{ hasNextPage endCursor }}
       }}
       fulfillments(first: 5) {{ deliveredAt trackingInfo(first: 3) {{ company number }} }}
@@ -62,7 +64,7 @@ ORDER_LINES: Final = Document(
     f"""query AftersailOrderLines($id: ID!, $after: String) {{
   order(id: $id) {{
     lineItems(first: 100, after: $after) {{
-      nodes {{ id title sku quantity discountedUnitPriceAfterAllDiscountsSet {_MONEY} }}
+      nodes {{ id title sku quantity requiresShipping discountedUnitPriceAfterAllDiscountsSet {_MONEY} }}
       pageInfo {{ hasNextPage endCursor }}
     }}
   }}

@@ -18,6 +18,7 @@ from aftersail.sdk import (
     Party,
     RefundReceipt,
     RefundState,
+    region_of,
 )
 from aftersail_shopify.settings import ShopifySettings
 
@@ -57,6 +58,7 @@ def order_from(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], sett
     fulfillments = node.get("fulfillments") or []
     delivered = [instant(item["deliveredAt"]) for item in fulfillments if item.get("deliveredAt")]
     address = node.get("shippingAddress") or {}
+    country = address.get("countryCodeV2")
     status = [str(node.get("displayFinancialStatus") or ""), str(node.get("displayFulfillmentStatus") or "")]
     return Order(
         external_id=node["id"],
@@ -71,10 +73,24 @@ def order_from(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], sett
         parcels=_parcels(fulfillments),
         status="CANCELLED" if node.get("cancelledAt") else ", ".join(filter(None, status)),
         delivered_at=max(delivered) if delivered and len(delivered) == len(fulfillments) else None,
-        ship_country=address.get("countryCodeV2"),
+        shipping_paid=_shipping_paid(node),
+        ship_country=country,
+        ship_region=region_of(country, address.get("provinceCode")),
         locale=node.get("customerLocale"),
         link=settings.admin_link(node["id"]),
     )
+
+
+def _shipping_paid(node: Mapping[str, Any]) -> Money | None:
+    """Add up what delivery cost after discounts; refunds change nothing of it.
+
+    Shopify's shipping line sums up all of an order. Its price holds the tax where `taxesIncluded` says so.
+    """
+    line, with_tax = node.get("shippingLine"), node.get("taxesIncluded")
+    if line is None or with_tax is None:
+        return None
+    taxes = [] if with_tax else [money(tax["priceSet"]) for tax in line["taxLines"]]
+    return _sum([money(line["discountedPriceSet"]), *taxes])
 
 
 def _line_from(line: Mapping[str, Any]) -> OrderLine:
@@ -84,6 +100,7 @@ def _line_from(line: Mapping[str, Any]) -> OrderLine:
         quantity=line["quantity"],
         unit_price=money(line["discountedUnitPriceAfterAllDiscountsSet"]),
         sku=line.get("sku") or None,
+        digital=None if line.get("requiresShipping") is None else not line["requiresShipping"],
     )
 
 

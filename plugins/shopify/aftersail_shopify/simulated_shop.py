@@ -22,13 +22,14 @@ def stamp(at: datetime) -> str:
 
 @dataclass
 class SimLine:
-    """One order line; `price` is for one piece."""
+    """One order line; `price` is for one piece, and nothing is shipped where it needs no shipping."""
 
     id: str
     title: str
     sku: str
     quantity: int
     price: Decimal
+    requires_shipping: bool = True
 
 
 @dataclass
@@ -79,6 +80,7 @@ class SimOrder:
     currency: str
     locale: str
     country: str
+    province: str | None
     placed_at: datetime
     updated_at: datetime
     shipping: Decimal
@@ -126,6 +128,7 @@ def line_nodes(order: SimOrder) -> list[dict[str, Any]]:
             "title": line.title,
             "sku": line.sku,
             "quantity": line.quantity,
+            "requiresShipping": line.requires_shipping,
             "discountedUnitPriceAfterAllDiscountsSet": bag(line.price, order.currency),
         }
         for line in order.lines
@@ -160,7 +163,9 @@ def order_node(order: SimOrder) -> dict[str, Any]:
         "displayFulfillmentStatus": "FULFILLED" if fulfillments else "UNFULFILLED",
         "cancelledAt": None,
         "customer": {"id": order.customer_id, "displayName": order.buyer},
-        "shippingAddress": {"countryCodeV2": order.country},
+        "shippingAddress": {"countryCodeV2": order.country, "provinceCode": order.province},
+        "taxesIncluded": True,
+        "shippingLine": {"discountedPriceSet": bag(order.shipping, order.currency), "taxLines": []},
         "totalPriceSet": bag(order.total, order.currency),
         "totalRefundedSet": bag(order.refunded, order.currency),
         "netPaymentSet": bag(order.left, order.currency),

@@ -49,6 +49,7 @@ class SimulatedWorld(Simulator):
         currency: str = "EUR",
         locale: str = "de",
         country: str = "DE",
+        province: str | None = None,
         shipping: str = "0",
         tracking: tuple[str, str] | None = None,
         placed_at: datetime | None = None,
@@ -64,6 +65,7 @@ class SimulatedWorld(Simulator):
             currency: ISO 4217.
             locale: the buyer's language, BCP 47.
             country: where it goes, ISO 3166-1 alpha-2.
+            province: the part of the country, as Shopify writes it.
             shipping: what the buyer paid for it.
             tracking: carrier and tracking number, once it is on its way.
             placed_at: now by default.
@@ -85,6 +87,7 @@ class SimulatedWorld(Simulator):
                 currency=currency,
                 locale=locale,
                 country=country,
+                province=province,
                 placed_at=at,
                 updated_at=max(at, delivered_at or at),
                 shipping=Decimal(shipping),

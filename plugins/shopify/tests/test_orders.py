@@ -64,6 +64,60 @@ def test_an_order_in_the_words_of_the_contract(sim, shop, clock):
     assert found.link == f"https://admin.shopify.com/store/demo-shop/orders/{order.id.rsplit('/', 1)[-1]}"
 
 
+def test_delivery_digital_lines_and_the_region_are_told(sim, shop):
+    order = sim.add_order(
+        lines=[("Mug", "MUG-1", 1, "12.50"), ("Pattern", "PDF-1", 1, "8.00")],
+        shipping="4.90",
+        country="US",
+        province="CA",
+        currency="USD",
+    )
+    order.lines[1].requires_shipping = False
+    (found,), _ = drain(shop.connector.fetch_orders)
+    assert (found.ship_region, found.shipping_paid) == ("US-CA", Money.of("4.90", "USD"))
+    assert [line.digital for line in found.lines] == [False, True]
+    sim.refund_by_hand(order, "4.90")
+    (found,), _ = drain(shop.connector.fetch_orders)
+    assert found.shipping_paid == Money.of("4.90", "USD")
+
+
+@pytest.mark.parametrize(("country", "province"), [("US", "AE"), ("MX", "AGS"), ("US", "California"), ("DE", None)])
+def test_a_region_that_is_none_of_iso_3166_2_is_left_out(sim, shop, country, province):
+    sim.add_order(country=country, province=province)
+    page = shop.connector.fetch_orders(None, 10)
+    assert ([order.ship_region for order in page.items], page.skipped) == ([None], ())
+
+
+@pytest.mark.parametrize(
+    ("taxes_included", "line", "paid"),
+    [
+        (False, ("4.00", "0.80"), "4.80"),
+        (True, ("4.80", "0.80"), "4.80"),
+        (True, ("0.0",), "0"),
+        (None, ("4.00", "0.80"), None),
+        (True, None, None),
+    ],
+)
+def test_what_delivery_cost_is_told_with_its_tax_or_not_at_all(sim, shop, taxes_included, line, paid):
+    sim.add_order()
+
+    def bag(amount):
+        return {"presentmentMoney": {"amount": amount, "currencyCode": "EUR"}}
+
+    def change(body):
+        node = body["data"]["orders"]["nodes"][0]
+        node["taxesIncluded"] = taxes_included
+        node["shippingLine"] = line and {
+            "discountedPriceSet": bag(line[0]),
+            "taxLines": [{"priceSet": bag(tax)} for tax in line[1:]],
+        }
+        return body
+
+    sim.alter_next("AftersailOrders", change)
+    (found,), _ = drain(shop.connector.fetch_orders)
+    assert found.shipping_paid == (None if paid is None else Money.of(paid, "EUR"))
+
+
 def test_yen_have_no_decimals(sim, shop):
     sim.add_order(lines=[("Tea", "T", 1, "1200")], currency="JPY")
     (found,), _ = drain(shop.connector.fetch_orders)
