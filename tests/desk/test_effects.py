@@ -92,7 +92,7 @@ def test_an_approval_names_the_role_it_is_for(ticket: Desk, services_of: Callabl
 class TestFacts:
     def facts(self, desk: Desk) -> Facts:
         with desk.engine.connect() as conn:
-            return gather(conn, get_ticket(conn, 1), desk.infos["shop"], desk.now)
+            return gather(conn, get_ticket(conn, 1), desk.services, desk.now)
 
     def parcels(self, desk: Desk, *parcels: dict[str, object]) -> None:
         with desk.engine.begin() as conn:

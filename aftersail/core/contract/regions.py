@@ -9,8 +9,8 @@ from typing import Final
 # of its own), take free text (Amazon, eBay), and hold for states what are none, such as AE for American forces abroad.
 _CODES: Final = MappingProxyType(
     {
-        "AU": frozenset("ACT NSW NT QLD SA TAS VIC WA".split()),
-        "CA": frozenset("AB BC MB NB NL NS NT NU ON PE QC SK YT".split()),
+        "AU": frozenset(["ACT", "NSW", "NT", "QLD", "SA", "TAS", "VIC", "WA"]),
+        "CA": frozenset(["AB", "BC", "MB", "NB", "NL", "NS", "NT", "NU", "ON", "PE", "QC", "SK", "YT"]),
         "US": frozenset(
             """
             AK AL AR AS AZ CA CO CT DC DE FL GA GU HI IA ID IL IN KS KY LA MA MD ME MI MN MO MP MS MT NC ND NE NH NJ NM

@@ -227,7 +227,7 @@ def _route(unit: Unit, services: Services, ticket: Any, without: Collection[str]
     if not services.roster.agents:
         raise TicketError("the settings name no agents; name one under desk.agents, or the owner on the command line")
     pack = pack_of(services, ticket)
-    facts = gather(unit.conn, ticket, services.channels[ticket.channel], unit.now)
+    facts = gather(unit.conn, ticket, services, unit.now)
     need = needs(services.roster, pack, facts, _products(unit.conn, ticket))
     choice = _choose(unit, services, need, pack, without)
     return choice.agent, choice.why

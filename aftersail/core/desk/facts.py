@@ -10,8 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from aftersail.core.contract import Authenticity, Money, TrackingStatus
-from aftersail.core.desk.services import ChannelInfo
+from aftersail.core.desk.declared import Declared
+from aftersail.core.desk.goods_facts import Line, concerned_lines, delivery_facts, goods_facts, parcels_of
+from aftersail.core.desk.services import Services
 from aftersail.core.policy import Facts, make_facts
+from aftersail.core.remedies.returns import label_costs
 from aftersail.core.store import tables
 
 _SECONDS_A_DAY = 86400
@@ -28,8 +31,9 @@ _SENT = frozenset(
 """What a parcel is only once the carrier has it."""
 
 
-def gather(conn: sa.Connection, ticket: Any, channel: ChannelInfo, at: datetime) -> Facts:
-    """Collect everything a pack may ask about one ticket."""
+def gather(conn: sa.Connection, ticket: Any, services: Services, at: datetime) -> Facts:
+    """Collect everything a pack may ask about one ticket, from the store and from what the seller says."""
+    channel = services.channels[ticket.channel]
     found: dict[str, object | None] = {
         "ticket.reason": ticket.reason,
         "ticket.language": ticket.language,
@@ -47,8 +51,12 @@ def gather(conn: sa.Connection, ticket: Any, channel: ChannelInfo, at: datetime)
     if ticket.orders_id is not None:
         order = conn.execute(sa.select(tables.orders).where(tables.orders.c.id == ticket.orders_id)).one()
         found |= _order(order, at)
-        found |= _buyer(conn, order)
-        found |= _parcel(conn, order.id, at)
+        concerned = concerned_lines(case, order)
+        found |= _buyer(conn, order, services.declared)
+        found |= _parcel(conn, order.id, concerned, at)
+        found |= goods_facts(concerned, order, services.declared)
+        found |= delivery_facts(order, services.declared)
+        found["cost.return_freight"] = _return_freight(conn, ticket.id)
         found["claim.amount"] = _claimed(case, order)
         found["buyer.matches_order"] = is_buyer(ticket.channel, ticket.buyer_email, order)
     return make_facts(found)
@@ -84,6 +92,7 @@ def _order(order: Any, at: datetime) -> dict[str, object | None]:
         "order.refunded": _money(refunded, order.currency),
         "order.refundable": _money(left, order.currency),
         "order.country": order.ship_country,
+        "order.region": order.ship_region,
         "order.placed_at": order.placed_at,
         "order.delivered": order.delivered_at is not None,
         "order.delivered_at": order.delivered_at,
@@ -99,31 +108,49 @@ def _skus(lines: Sequence[Mapping[str, Any]]) -> tuple[str, ...] | None:
     return tuple(str(sku) for sku in found) if found and all(found) else None
 
 
-def _buyer(conn: sa.Connection, order: Any) -> dict[str, object | None]:
+def _buyer(conn: sa.Connection, order: Any, declared: Declared) -> dict[str, object | None]:
     if not order.buyer_key:
         return {}
     table = tables.orders
-    mine = sa.select(sa.func.count(), sa.func.count().filter(table.c.refunded > Decimal(0)))
-    row = conn.execute(mine.where(table.c.channel == order.channel, table.c.buyer_key == order.buyer_key)).one()
-    return {"buyer.orders": row[0], "buyer.refunds": row[1]}
+    kept = sa.func.sum(table.c.total - sa.func.coalesce(table.c.refunded, Decimal(0)), type_=table.c.total.type)
+    mine = sa.select(table.c.currency, sa.func.count(), sa.func.count().filter(table.c.refunded > Decimal(0)), kept)
+    theirs = mine.where(table.c.channel == order.channel, table.c.buyer_key == order.buyer_key)
+    rows = conn.execute(theirs.group_by(table.c.currency)).all()
+    orders = sum(row[1] for row in rows)
+    spent = {row.currency: Money(amount=row[3], currency=row.currency) for row in rows}
+    return {
+        "buyer.orders": orders,
+        "buyer.refunds": sum(row[2] for row in rows),
+        "customer.value": declared.value_of(orders, spent),
+    }
 
 
-def _parcel(conn: sa.Connection, order_id: int, at: datetime) -> dict[str, object | None]:
+def _return_freight(conn: sa.Connection, ticket: int) -> Money | None:
+    """What the labels bought for a ticket's returns cost; None where none was, or nobody knows what one cost."""
+    costs = label_costs(conn, ticket)
+    known = [cost for cost in costs if cost is not None]
+    if not known or len(known) < len(costs) or len({cost.currency for cost in known}) > 1:
+        return None
+    return sum(known[1:], known[0]).rounded()
+
+
+def _parcel(conn: sa.Connection, order_id: int, concerned: Sequence[Line], at: datetime) -> dict[str, object | None]:
     table = tables.shipment
     rows = conn.execute(sa.select(table).where(table.c.orders_id == order_id).order_by(table.c.id)).all()
     if not rows:
         return {}
     newest = rows[-1]
     days = int((at - newest.moved_at).total_seconds() // _SECONDS_A_DAY) if newest.moved_at else None
-    arrived = [_first(row, _ARRIVED) or _moved(row) for row in rows]
+    arrived = {row.tracking_number: _first(row, _ARRIVED) or _moved(row) for row in rows}
     sent = [_first(row, _SENT) for row in rows]
     return {
         "parcel.status": newest.status,
         "parcel.tracking_number": newest.tracking_number,
         "parcel.days_since_event": days,
         "order.fulfilled_at": _last(sent),
-        "order.delivered_first_at": min((when for when in arrived if when), default=None),
-        "order.delivered_last_at": _last(arrived),
+        "order.delivered_first_at": min((when for when in arrived.values() if when), default=None),
+        "order.delivered_last_at": _last(list(arrived.values())),
+        "claim.delivered_at": _last([arrived.get(number) for number in parcels_of(concerned) or arrived]),
     }
 
 

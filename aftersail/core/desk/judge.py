@@ -50,7 +50,7 @@ def judge(unit: Unit, services: Services, ticket_id: int, *, first: bool, act: b
     """
     ticket = get_ticket(unit.conn, ticket_id)
     pack = pack_of(services, ticket)
-    facts = gather(unit.conn, ticket, services.channels[ticket.channel], unit.now)
+    facts = gather(unit.conn, ticket, services, unit.now)
     decision = decide(pack, facts, unit.now)
     pinned = f"{ticket.pack_id}@{ticket.pack_version}"
     if ticket.pack_version is not None and pinned != f"{pack.id}@{pack.version}":

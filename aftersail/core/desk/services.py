@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aftersail.core.contract import Capabilities
+from aftersail.core.desk.declared import NOTHING, Declared
 from aftersail.core.desk.roster import NOBODY, Roster
 from aftersail.core.policy import PackNotFoundError
 
@@ -46,6 +47,7 @@ class Services:
         pack_id: the policy pack in use; the version is the one in force when a request was filed.
         channels: every configured channel, by id.
         roster: who works at the desk.
+        declared: what the seller says of goods, delivery and buyers.
     """
 
     packs: PackLibrary
@@ -54,6 +56,7 @@ class Services:
     jobs: Jobs
     channels: Mapping[str, ChannelInfo]
     roster: Roster = NOBODY
+    declared: Declared = NOTHING
 
 
 def pack_of(services: Services, ticket: Any) -> Pack:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aftersail.core.contract import Label
+from aftersail.core.contract import Label, Money
 from aftersail.core.remedies.plan import remedy_key
 from aftersail.core.remedies.states import RemedyState
 from aftersail.core.store import tables
@@ -97,6 +97,15 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
         "label_link": bought.url if bought else None,
         "label_cost": str(bought.cost) if bought and bought.cost else None,
     }
+
+
+def label_costs(conn: sa.Connection, ticket: int) -> list[Money | None]:
+    """List what each label bought for a ticket's returns cost; None for one whose price nobody knows."""
+    rma, remedy = tables.rma, tables.remedy
+    bought = sa.select(remedy.c.result).join(rma, rma.c.label == remedy.c.key)
+    wanted = bought.where(rma.c.ticket == ticket, remedy.c.state == RemedyState.SETTLED).order_by(rma.c.opened_at)
+    labels = [label_of(result) for result in conn.scalars(wanted)]
+    return [label.cost if label is not None else None for label in labels]
 
 
 def label_of(result: Any) -> Label | None:

@@ -170,6 +170,7 @@ class App:
             jobs=self.jobs,
             channels=self.channels.infos(),
             roster=self._roster(),
+            declared=self.settings.declared,
         )
 
     def _roster(self) -> Roster:

@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
+from aftersail.core.desk.declared import CustomerRow, Declared, Delivery, GoodsRow, unreached
 from aftersail.core.desk.roster import Roster, complaints
 from aftersail.core.policy.document import Document, read_document
 from aftersail.core.policy.problems import PackError, Problem, did_you_mean
@@ -89,6 +90,9 @@ class Settings(_Section):
         pack: id of the policy pack in use.
         packs: folder with the seller's own packs.
         desk: who works at the desk, and who gets which tickets.
+        goods: what the seller knows of the goods, the first row that says something of an article before the others.
+        delivery: what delivery costs.
+        customers: what buyers are worth; the first row that fits counts.
     """
 
     database: str = "sqlite:///aftersail.db"
@@ -98,8 +102,16 @@ class Settings(_Section):
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     desk: DeskSettings = DeskSettings()
+    goods: tuple[GoodsRow, ...] = ()
+    delivery: Delivery = Delivery()
+    customers: tuple[CustomerRow, ...] = ()
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
     _document: Document | None = PrivateAttr(default=None)
+
+    @property
+    def declared(self) -> Declared:
+        """What the seller says of goods, delivery and buyers."""
+        return Declared(goods=self.goods, delivery=self.delivery, customers=self.customers)
 
     def place(self, *path: str) -> str:
         """Say where a key stands, as `file:line:column: `; empty where these settings came from no file."""
@@ -142,6 +154,10 @@ def load_settings(path: Path) -> Settings:
         document.problem(("desk", *where), what, fix)
         for where, what, fix in complaints(settings.desk, settings.channels)
     ]
+    wrong += [
+        document.problem(("customers", index), "nobody comes to this row", "put the row without conditions last")
+        for index in unreached(settings.customers)
+    ]
     if wrong:
         raise _refused(wrong)
     settings = _resolved(settings, path)
@@ -180,7 +196,14 @@ def _problem(document: Document, details: Any) -> Problem:
         return document.problem(path, f"unknown key {path[-1]!r}", did_you_mean(str(path[-1]), known), at_key=True)
     if details["type"] == "missing":
         return document.problem(path[:-1], f"the key {path[-1]!r} is missing here", f"add: {path[-1]}: …")
-    return document.problem(path, details["msg"])
+    if path[-1] == "[key]":
+        return document.problem(path[:-1], details["msg"], _fix_of(details), at_key=True)
+    return document.problem(path, details["msg"], _fix_of(details))
+
+
+def _fix_of(details: Any) -> str:
+    """Return what mends a value, where its validator says so."""
+    return str(details.get("ctx", {}).get("fix", ""))
 
 
 def _fields_at(path: tuple[Any, ...]) -> list[str]:
