@@ -173,3 +173,53 @@ def test_f41_a_calendar_the_pack_does_not_have_is_told_with_its_place(path):
     ):
         _ = app.services
     assert str(error.value).startswith(f"{path}:5:")
+
+
+SAID = """\
+goods:
+  - {skus: ["CARD-*", MUG-NAME], custom: true, categories: []}
+  - {skus: "*", categories: kitchen, custom: false, perishable: false, sealed: false, digital: false}
+delivery:
+  standard: {DE: 4.90 EUR, "*": 9.90 EUR}
+customers:
+  - {value: vip, orders: 10, spent: 500.00 EUR}
+  - {value: regular}
+"""
+
+
+def test_what_the_seller_says_is_read_and_reaches_the_desk(path):
+    path.write_text(SAID)
+    with App.open(path, plugins=False) as app:
+        said = app.services.declared
+    card, mug = said.of("CARD-7"), said.of("MUG-1")
+    assert (card.custom, card.categories, card.perishable) == (True, (), False)
+    assert (mug.custom, mug.categories, mug.sealed, mug.digital) == (False, ("kitchen",), False, False)
+    assert [str(said.delivery.cheapest(country)) for country in ("DE", "FR", None)] == ["4.90 EUR", "9.90 EUR", "None"]
+    assert [row.value for row in said.customers] == ["vip", "regular"]
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "blamed", "what", "fix"),
+    [
+        ("custom: true", "costum: true", "costum", "unknown key 'costum'", "did you mean 'custom'?"),
+        ("custom: true", "custom: maybe", "maybe", "Input should be a valid boolean", ""),
+        ("kitchen", "Kitchen", "Kitchen", "`Kitchen` is no category", "write it in small letters"),
+        (", custom: true, categories: []", "", '{skus: ["CARD', "the row says nothing of its goods", "add one of cat"),
+        ('["CARD-*", MUG-NAME]', "[]", "[]", "Value should have at least 1 item", ""),
+        ("DE: 4", "UK: 4", "UK", "`UK` is no country", 'did you mean GB? "*" stands for all others'),
+        ("4.90 EUR", "4.90", "4.90,", "this is no amount", 'write amount and currency, as in "20.00 USD"'),
+        ("standard", "standart", "standart", "unknown key 'standart'", "did you mean 'standard'?"),
+        ("orders: 10", "orders: 0", "0, spent", "Input should be greater than or equal to 1", ""),
+        ("orders: 10, spent: 500.00 EUR", "", "{value: regular", "nobody comes to this row", "put the row without"),
+        ("value: vip, ", "", "{orders", "the key 'value' is missing here", "add: value: …"),
+    ],
+)
+def test_a_mistake_in_what_the_seller_says_is_told_with_its_place(path, line, wrong, blamed, what, fix):
+    text = SAID.replace(line, wrong, 1).replace("{value: vip, }", "{value: vip}")
+    path.write_text(text)
+    with pytest.raises(SettingsError) as error:
+        load_settings(path)
+    at = text.index(blamed)
+    row, column = text.count("\n", 0, at) + 1, at - text.rindex("\n", 0, at)
+    assert f"{path}:{row}:{column}: {what}" in str(error.value)
+    assert fix in str(error.value)
