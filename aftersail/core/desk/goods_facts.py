@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from aftersail.core.contract import Money
 from aftersail.core.desk.declared import Declared, Goods
 
 Line = Mapping[str, Any]
+_Answer = TypeVar("_Answer", bool, tuple[str, ...])
 
 
 def concerned_lines(case: Any | None, order: Any) -> list[Line]:
@@ -26,7 +27,7 @@ def goods_facts(concerned: Sequence[Line], order: Any, declared: Declared) -> di
     goods = [_of(line, declared) for line in concerned]
     whole = [_of(line, declared).digital for line in order.lines]
     return {
-        "order.category": _categories(goods),
+        "order.category": _alike(each.categories and tuple(sorted(each.categories)) for each in goods),
         "order.digital": False if False in whole else _alike(whole),
         "item.custom": _alike(each.custom for each in goods),
         "item.perishable": _alike(each.perishable for each in goods),
@@ -42,15 +43,10 @@ def _of(line: Line, declared: Declared) -> Goods:
     return goods if digital is None else goods.model_copy(update={"digital": digital})
 
 
-def _alike(answers: Iterable[bool | None]) -> bool | None:
+def _alike(answers: Iterable[_Answer | None]) -> _Answer | None:
     """The one answer of all lines; None where they differ, one is not known, or there is no line."""
     different = set(answers)
     return different.pop() if len(different) == 1 else None
-
-
-def _categories(goods: Sequence[Goods]) -> tuple[str, ...] | None:
-    known = [each.categories for each in goods if each.categories is not None]
-    return tuple(sorted({name for names in known for name in names})) if goods and len(known) == len(goods) else None
 
 
 def delivery_facts(order: Any, declared: Declared) -> dict[str, object | None]:
