@@ -7,17 +7,20 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aftersail.core.desk.surveys import SurveyError, SurveyKind, answer_survey, ask_survey
 from aftersail.core.desk.tickets import TicketError
+from aftersail.core.insight.board import report as report_of
 from aftersail.core.insight.kpis import calendars_of, kpi_report
 from aftersail.core.insight.measures import Share, TimesSum
+from aftersail.core.insight.monthly import month_report
 from aftersail.core.store import tables
 from aftersail.core.store.engine import reading
 from aftersail.core.store.unit import unit_of_work
-from tests.insight.month import SINCE, UNTIL, fill_november
+from tests.insight.month import SINCE, UNTIL, answer, fill_november, on
 from tests.web.filling import PACKS
 
 HOUR = 3600
@@ -187,3 +190,70 @@ def test_f14_nobody_answers_what_was_not_asked(filling, asked):
         vote(filling, asked, 10, SurveyKind.NPS)
     with pytest.raises(TicketError, match="no ticket 77"):
         vote(filling, 77, 5)
+
+
+def turned(filling, ticket, at, before, after):
+    row = {"at": at, "kind": "ticket_state", "channel": "shop", "ticket": ticket, "actor": "ada"}
+    filling.add(tables.event, **row, data={"before": before, "after": after})
+
+
+def solved(filling, ticket, *, closed, turns):
+    """A ticket filed on the 2nd at nine with these turns; the last one says where it stands."""
+    for at, before, after in turns:
+        turned(filling, ticket, at, before, after)
+    with filling.engine.begin() as conn:
+        values = {"state": turns[-1][2], "closed_at": closed, "updated_at": turns[-1][0]}
+        conn.execute(sa.update(tables.ticket).where(tables.ticket.c.id == ticket).values(**values))
+
+
+def solve_hours(filling, since=SINCE, until=UNTIL):
+    found = november(filling, since, until).whole.solve.elapsed
+    return found.count, found.average_seconds and found.average_seconds / HOUR
+
+
+@pytest.mark.parametrize(
+    ("closed", "turns", "hours"),
+    [
+        (None, [(on(2, 15), "open", "resolved")], 6),
+        (on(6, 9), [(on(2, 15), "waiting", "resolved"), (on(6, 9), "resolved", "closed")], 6),
+        (None, [(on(2, 15), "open", "resolved"), (on(3, 8), "resolved", "open"), (on(3, 9), "open", "resolved")], 24),
+        (on(3, 9), [(on(2, 15), "open", "closed"), (on(3, 8), "closed", "open"), (on(3, 9), "waiting", "closed")], 24),
+        (None, [(on(2, 15), "open", "resolved"), (on(3, 8), "resolved", "open")], None),
+        (None, [(on(2, 15), "open", "spam")], None),
+    ],
+)
+def test_f14_solved_is_resolved_or_closed_and_counts_once_at_the_last_solution(filling, closed, turns, hours):
+    filling.channel("shop")
+    ticket = filling.ticket(filed_at=on(2, 9))
+    answer(filling, ticket, on(2, 10))
+    solved(filling, ticket, closed=closed, turns=turns)
+    assert solve_hours(filling) == ((1, hours) if hours else (0, None))
+    assert share(november(filling).whole.one_touch)[:2] == ((1, 1) if hours else (0, 0))
+
+
+def test_f14_what_is_resolved_in_one_month_and_closed_in_the_next_is_solved_in_the_first(filling):
+    filling.channel("shop")
+    ticket = filling.ticket(filed_at=on(29, 9))
+    turns = [(on(30, 9), "open", "resolved"), (on(31, 9), "resolved", "closed")]
+    solved(filling, ticket, closed=on(31, 9), turns=turns)
+    assert solve_hours(filling) == (1, 24)
+    assert solve_hours(filling, UNTIL, UNTIL + timedelta(days=31)) == (0, None)
+
+
+def test_f15_a_resolved_ticket_is_solved_on_the_board(filling):
+    filling.channel("shop")
+    for state in ("resolved", "closed", "open", "spam"):
+        filling.ticket(filed_at=on(2, 9), state=state, closed_at=on(3, 9) if state == "closed" else None)
+    with reading(filling.engine).connect() as conn:
+        board = report_of(conn, SINCE, UNTIL, calendars_of(PACKS))
+    assert share(board.solved) == (2, 4, Decimal("50.0"))
+    assert share(board.progress["damaged"].solved) == (2, 4, Decimal("50.0"))
+
+
+def test_f16_a_month_reports_what_was_resolved_in_it(filling):
+    filling.channel("shop")
+    ticket = filling.ticket(filed_at=on(2, 9), owner="ada")
+    solved(filling, ticket, closed=None, turns=[(on(2, 15), "open", "resolved")])
+    with reading(filling.engine).connect() as conn:
+        month = month_report(conn, "2025-11", on(40, 0), calendars_of(PACKS))
+    assert month.kpis.by_agent["ada"].solve.elapsed.average_seconds == 6 * HOUR

@@ -36,6 +36,9 @@ class TicketState(StrEnum):
 OVER: Final = frozenset({TicketState.CLOSED, TicketState.MERGED, TicketState.SPAM})
 """States in which nobody has anything to do, and which a new message about the same order does not join."""
 
+SOLVED: Final = frozenset({TicketState.RESOLVED, TicketState.CLOSED})
+"""States in which the buyer's matter is solved, as far as we know."""
+
 SETTLED: Final = frozenset({TicketState.RESOLVED, TicketState.CLOSED, TicketState.SPAM})
 """States that say: what was written so far needs no answer any more."""
 

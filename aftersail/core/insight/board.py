@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from aftersail.core.clocks import ClockState
 from aftersail.core.contract import Instant, Record
-from aftersail.core.desk.tickets import TicketState
+from aftersail.core.desk.tickets import SOLVED
 from aftersail.core.insight.alarms import Spike, reason_spikes
 from aftersail.core.insight.figures import Figures, figures
 from aftersail.core.insight.health import ChannelHealth, channels_health
@@ -25,7 +25,7 @@ class Progress(Record):
     Attributes:
         by_state: where they stand now.
         overdue: how many have a running clock past its due instant.
-        solved: closed, of all of them.
+        solved: resolved or closed, of all of them.
     """
 
     filed: int
@@ -40,7 +40,7 @@ class Report(Record):
     Attributes:
         at: the instant; the end of the window.
         progress: by reason, the most frequent first.
-        solved: closed, of all tickets filed in the window.
+        solved: resolved or closed, of all tickets filed in the window.
         alarms: raised in the window, or lasting now.
     """
 
@@ -97,5 +97,5 @@ def _of_states(rows: list[Any]) -> Progress:
         filed=filed,
         by_state=by_state,
         overdue=sum(row.overdue for row in rows),
-        solved=Share.make(by_state.get(TicketState.CLOSED, 0), filed),
+        solved=Share.make(sum(by_state.get(state, 0) for state in SOLVED), filed),
     )

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from aftersail.core.clocks import Calendar, Clock, ClockState, Metric
 from aftersail.core.contract import Direction, Instant, MessageKind, Record
 from aftersail.core.desk.surveys import SurveyKind
-from aftersail.core.desk.tickets import TicketState
 from aftersail.core.insight.figures import UNGRADED
 from aftersail.core.insight.measures import Share, Times, TimesSum
+from aftersail.core.insight.solved import solved_within
 from aftersail.core.policy import PackLibrary, PackNotFoundError
 from aftersail.core.remedies import RemedyKind
 from aftersail.core.store import tables
@@ -86,8 +86,9 @@ class Kpis(Record):
     Attributes:
         first_response: from filing to the first answer, of tickets first answered in the window. A mere
             acknowledgement is no answer. `within` is under 4 hours.
-        solve: from filing to closing, of tickets closed in the window and not opened again. `within` is under 48 hours.
-        one_touch: solved with exactly one answer, of those solved with any. What was closed without an answer counts
+        solve: from filing to the solution, of tickets resolved or closed in the window and not opened again: one that
+            was opened again counts once, at its last solution. `within` is under 48 hours.
+        one_touch: solved with exactly one answer, of those solved with any. What was solved without an answer counts
             in neither.
         first_contact: solved without another word of the buyer after the first answer, of the same.
         breaches: clocks whose due instant passed unmet in the window, by metric, however late that was noticed.
@@ -251,27 +252,34 @@ def _promoters(scores: Counter[int]) -> Promoters:
 
 def _add_tickets(conn: sa.Connection, since: datetime, until: datetime, calendars: Calendars, groups: _Groups) -> None:
     ticket = tables.ticket
-    answers = _answers(since, until).subquery()
+    solved = solved_within(since, until)
+    answers = _answers(since, until, solved).subquery()
     counted = sa.or_(
         sa.and_(answers.c.first >= since, answers.c.first < until),
-        sa.and_(ticket.c.state == TicketState.CLOSED, ticket.c.closed_at >= since, ticket.c.closed_at < until),
+        solved.c.at.is_not(None),
     )
     message = tables.message
     heard = (message.c.direction == Direction.INBOUND, message.c.kind == MessageKind.MESSAGE)
     more = sa.exists().where(message.c.ticket == ticket.c.id, message.c.sent_at > answers.c.first, *heard)
-    columns = ("id", "state", "filed_at", "closed_at", "pack_id", "pack_version")
+    columns = ("id", "filed_at", "pack_id", "pack_version")
     rows = sa.select(
-        *(ticket.c[name] for name in columns), *_KEYS, answers.c.first, answers.c.number, more.label("more")
+        *(ticket.c[name] for name in columns),
+        *_KEYS,
+        solved.c.at.label("solved_at"),
+        answers.c.first,
+        answers.c.number,
+        more.label("more"),
     )
-    found = conn.execute(
-        rows.select_from(ticket.outerjoin(answers, answers.c.ticket == ticket.c.id)).where(counted)
-    ).all()
+    joined = ticket.outerjoin(answers, answers.c.ticket == ticket.c.id).outerjoin(
+        solved, solved.c.ticket == ticket.c.id
+    )
+    found = conn.execute(rows.select_from(joined).where(counted)).all()
     clocks = _clocks(conn, [row.id for row in found])
     for row in found:
         if row.first is not None and since <= row.first < until:
             _add_times(row, row.first, clocks.get((row.id, Metric.FIRST_RESPONSE)), calendars, groups, "first")
-        if row.state == TicketState.CLOSED and row.closed_at is not None and since <= row.closed_at < until:
-            _add_times(row, row.closed_at, clocks.get((row.id, Metric.RESOLUTION)), calendars, groups, "solve")
+        if row.solved_at is not None:
+            _add_times(row, row.solved_at, clocks.get((row.id, Metric.RESOLUTION)), calendars, groups, "solve")
             if row.number:
                 for group in groups.of(row):
                     group.answered += 1
@@ -279,11 +287,10 @@ def _add_tickets(conn: sa.Connection, since: datetime, until: datetime, calendar
                     group.first_contact += not row.more
 
 
-def _answers(since: datetime, until: datetime) -> sa.Select[Any]:
+def _answers(since: datetime, until: datetime, solved: sa.CTE) -> sa.Select[Any]:
     """Select first answer and number of answers of what may count in the window; an acknowledgement is no answer."""
     message, remedy, ticket = tables.message, tables.remedy, tables.ticket
     written = sa.select(message.c.ticket).where(message.c.sent_at >= since, message.c.sent_at < until)
-    closed = sa.select(ticket.c.id).where(ticket.c.closed_at >= since, ticket.c.closed_at < until)
     receipt = sa.exists().where(
         remedy.c.ticket == message.c.ticket,
         remedy.c.kind == RemedyKind.REPLY,
@@ -297,7 +304,7 @@ def _answers(since: datetime, until: datetime) -> sa.Select[Any]:
     return (
         sa.select(message.c.ticket, first, number)
         .select_from(joined)
-        .where(message.c.ticket.in_(written.union(closed)), *sent, filed, sa.not_(receipt))
+        .where(message.c.ticket.in_(written.union(sa.select(solved.c.ticket))), *sent, filed, sa.not_(receipt))
         .group_by(message.c.ticket)
     )
 
