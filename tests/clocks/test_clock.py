@@ -24,10 +24,12 @@ from aftersail.core.clocks import (
     effective,
     explain,
     from_deadline,
+    is_held,
     meet,
     next_at,
     pause,
     recompute,
+    release,
     reopen,
     resume,
     spent,
@@ -312,3 +314,47 @@ def test_explain_ends_days_at_24():
     assert '3 business_days on "desk" from Fri 2026-11-20 11:00, due Wed 2026-11-25 24:00' in explain(running, days)
     deadline = from_deadline(Metric.PLATFORM_DEADLINE, MONDAY, MONDAY + DAY, OWN, 2 * HOUR)
     assert "deadline set by the platform from Mon 2026-11-23 08:00, due Tue 2026-11-24 08:00 (UTC)" in explain(deadline)
+
+
+class TestHold:
+    """What may be waited for keeps a clock from ending, and takes no time from it."""
+
+    TARGET = Target(
+        metric=Metric.REFUND_PAID, duration=timedelta(days=14), basis=Basis.ELAPSED, source=OWN, hold="the goods"
+    )
+    BEGAN = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    COUNTED = BEGAN + timedelta(days=14)
+
+    def held(self, released_at: datetime | None = None) -> Clock:
+        return start(self.TARGET.model_copy(update={"released_at": released_at}), None, self.BEGAN)
+
+    def test_it_neither_runs_nor_runs_out(self) -> None:
+        clock, signals = tick(self.held(), self.BEGAN + timedelta(days=99))
+        assert (clock.state, clock.due_at, clock.breached_at, signals) == ("paused", self.COUNTED, None, ())
+        assert is_held(clock)
+        assert next_at(clock) is None
+        assert resume(clock, None, self.BEGAN + timedelta(days=3)) == clock
+        assert pause(clock, self.BEGAN + timedelta(days=3)) == clock
+
+    @pytest.mark.parametrize(("days", "due"), [(-3, 14), (0, 14), (3, 14), (14, 14), (20, 20)])
+    def test_it_is_due_as_counted_but_not_before_what_it_waits_for(self, days: int, due: int) -> None:
+        came = self.BEGAN + timedelta(days=days)
+        known_at_once = self.held(came)
+        assert (known_at_once.state, known_at_once.due_at) == ("running", self.BEGAN + timedelta(days=due))
+        assert release(self.held(), None, came).due_at == known_at_once.due_at
+        assert recompute(known_at_once, None, self.BEGAN).due_at == known_at_once.due_at
+
+    def test_a_pause_after_it_counts_and_it_does_not(self) -> None:
+        clock = release(self.held(), None, self.BEGAN + timedelta(days=2))
+        clock = resume(pause(clock, self.BEGAN + timedelta(days=1)), None, self.BEGAN + timedelta(days=4))
+        assert clock.due_at == self.COUNTED + timedelta(days=3)
+        assert spent(clock, None, self.BEGAN + timedelta(days=5)) == timedelta(days=2)
+
+    def test_what_is_done_while_it_is_held_is_in_time(self) -> None:
+        clock = meet(self.held(), self.BEGAN + timedelta(days=30))
+        assert (clock.state, clock.breached_at, clock.late) == ("met", None, None)
+
+    def test_it_says_what_it_waits_for(self) -> None:
+        assert "not before the goods, which is still to come" in explain(self.held())
+        came = self.BEGAN + timedelta(days=20)
+        assert "not before the goods: Sun 2026-01-25 12:00" in explain(release(self.held(), None, came))

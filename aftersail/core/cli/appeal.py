@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
 import rich_click as click
@@ -38,11 +37,11 @@ def open_one(
     ctx: click.Context, number: int, kind: str, by: str, why: str, filed: str | None, mediator: str | None
 ) -> None:
     """Write down that a buyer appeals; its own clock runs from when it reached us."""
-    from aftersail.core.cli.session import actor, open_app
+    from aftersail.core.cli.session import actor, instant, open_app
     from aftersail.core.desk.appeals import AppealKind, LodgedBy, appeal_rows, open_appeal
     from aftersail.core.store.unit import unit_of_work
 
-    filed_at = _instant(filed) if filed else None
+    filed_at = instant(filed, "--filed") if filed else None
     with open_app(ctx) as app, unit_of_work(app.engine, app.now(), app.host.notify) as unit:
         appeal_id = open_appeal(
             unit,
@@ -58,16 +57,6 @@ def open_one(
         (row,) = [each for each in appeal_rows(unit.conn, decided=False) if each["id"] == appeal_id]
     who = row["mediator"] or row["reviewer"] or "nobody yet"
     click.echo(f"{kind} {appeal_id} on ticket {number}: answer due {show(row['due_at'])}, to be decided by {who}")
-
-
-def _instant(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise click.BadParameter(f"{text!r} is no instant; write 2026-11-22T17:30:00+01:00", param_hint="--filed")
-    return instant
 
 
 @appeal.command("list")

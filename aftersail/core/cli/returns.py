@@ -50,6 +50,26 @@ def _planned(opened: OpenedReturn) -> list[str]:
 
 
 @returns.command()
+@click.argument("number", type=int, metavar="TICKET")
+@click.argument("news", type=click.Choice(["proof", "back"]))
+@click.option("--rma", help="Of which return, where the ticket has more than one.")
+@click.option("--at", "at", help="When it was, with its zone: 2026-11-22T17:30:00+01:00; now if left out.")
+@click.pass_context
+def seen(ctx: click.Context, number: int, news: str, rma: str | None, at: str | None) -> None:
+    """Write down that goods are on their way back (proof) or here (back): a refund that waited for it is due then."""
+    from aftersail.core.cli.session import actor, instant, open_app
+    from aftersail.core.desk.returned import ReturnNews
+    from aftersail.core.desk.returns import note_return
+    from aftersail.core.store.unit import unit_of_work
+
+    when = instant(at, "--at") if at else None
+    what = ReturnNews.GOODS_BACK if news == "back" else ReturnNews.RETURN_PROOF
+    with open_app(ctx) as app, unit_of_work(app.engine, app.now(), app.host.notify) as unit:
+        decision = note_return(unit, app.services, number, what, at=when, rma=rma, actor=actor())
+    click.echo(f"ticket {number}: {decision.summary}")
+
+
+@returns.command()
 @click.argument("rma")
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Write the label's file here.")
 @json_option

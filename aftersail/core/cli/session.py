@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -98,3 +99,14 @@ def actor() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+def instant(text: str, option: str) -> datetime:
+    """Read the instant that an option gives, with its zone."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise click.BadParameter(f"{text!r} is no instant; write 2026-11-22T17:30:00+01:00", param_hint=option)
+    return found

@@ -13,11 +13,11 @@ from aftersail.core.clocks.clock import (
     ENDED,
     Clock,
     ClockState,
-    Pause,
     cancel,
     changed,
     judged,
     pause,
+    pauses_until,
     scheduled,
     start,
     utc,
@@ -77,9 +77,8 @@ def merge(clock: Clock, at: datetime) -> Clock:
     if clock.state in ENDED:
         return clock
     ended = utc(at)
-    pauses = tuple(Pause(since=halt.since, until=halt.until or max(ended, halt.since)) for halt in clock.pauses)
     void = {"breached_at": None, "detected_at": None}
-    return changed(clock, state=ClockState.MERGED, cancelled_at=ended, pauses=pauses, **void)
+    return changed(clock, state=ClockState.MERGED, cancelled_at=ended, pauses=pauses_until(clock, ended), **void)
 
 
 def _running_until(clock: Clock, at: datetime) -> datetime:

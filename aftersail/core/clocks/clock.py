@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from aftersail.core.clocks.calendar import Calendar
 from aftersail.core.clocks.targets import Basis, Metric, Source, SourceKind, Target
@@ -51,6 +51,11 @@ class Pause(Record):
 
     since: Instant
     until: Instant | None = None
+    hold: str | None = None
+    """What was waited for, where waiting takes no time from the target but only keeps it from ending before that came.
+
+    None for a pause that stops the count.
+    """
 
 
 class Clock(Record):
@@ -70,7 +75,7 @@ class Clock(Record):
     """The ticket's states during which it is paused, as the pack said when it was started."""
     started_at: Instant
     due_at: Instant
-    """The last instant in time. While paused it is what held when the pause began."""
+    """The last instant in time. While paused it is what held when the pause began; while held, the earliest it can be."""
     warn_at: Instant | None = None
     pauses: tuple[Pause, ...] = ()
     state: ClockState = ClockState.RUNNING
@@ -90,7 +95,7 @@ class Clock(Record):
 
 
 def start(target: Target, calendar: Calendar | None, at: datetime, *, paused_in: Iterable[str] = ()) -> Clock:
-    """Start a target's clock at `at`, or at the event the target itself names.
+    """Start a target's clock at `at`, or at the event the target itself names; held where the target says so.
 
     `paused_in` are the ticket's states during which it will be paused.
 
@@ -98,6 +103,8 @@ def start(target: Target, calendar: Calendar | None, at: datetime, *, paused_in:
         ValueError: the time is naive, or this is not the calendar the target names.
         CalendarError: the calendar has no open hour left.
     """
+    begins = utc(target.start_at or at)
+    held = target.hold is not None and (target.released_at is None or target.released_at > begins)
     clock = Clock(
         metric=target.metric,
         source=target.source,
@@ -109,8 +116,10 @@ def start(target: Target, calendar: Calendar | None, at: datetime, *, paused_in:
         effect=target.effect,
         row=target.row,
         paused_in=tuple(paused_in),
-        started_at=utc(target.start_at or at),
-        due_at=utc(target.start_at or at),
+        started_at=begins,
+        due_at=begins,
+        pauses=(Pause(since=begins, until=target.released_at, hold=target.hold),) if held else (),
+        state=ClockState.PAUSED if held and target.released_at is None else ClockState.RUNNING,
     )
     return scheduled(clock, calendar)
 
@@ -139,7 +148,7 @@ def pause(clock: Clock, at: datetime) -> Clock:
     """
     if clock.state is not ClockState.RUNNING or clock.duration is None:
         return clock
-    ended = [halt.until for halt in clock.pauses if halt.until]
+    ended = [halt.until for halt in clock.pauses if halt.until and halt.hold is None]
     since = max(utc(at), clock.started_at, *ended)
     clock = judged(clock, since)
     if clock.breached_at and since <= clock.due_at:
@@ -148,11 +157,25 @@ def pause(clock: Clock, at: datetime) -> Clock:
 
 
 def resume(clock: Clock, calendar: Calendar | None, at: datetime) -> Clock:
-    """Let a paused clock run again: the time that was left when the pause began is left now."""
-    if clock.state is not ClockState.PAUSED:
+    """Let a paused clock run again: the time that was left when the pause began is left now. A hold stays one."""
+    if clock.state is not ClockState.PAUSED or is_held(clock):
         return clock
+    return _running_again(clock, calendar, at)
+
+
+def is_held(clock: Clock) -> bool:
+    """Tell whether what may be waited for has not come yet."""
+    return clock.state is ClockState.PAUSED and clock.pauses[-1].hold is not None
+
+
+def release(clock: Clock, calendar: Calendar | None, at: datetime) -> Clock:
+    """Record that what a held clock waits for came at `at`: it is due as counted from its start, but not before that."""
+    return _running_again(clock, calendar, at) if is_held(clock) else clock
+
+
+def _running_again(clock: Clock, calendar: Calendar | None, at: datetime) -> Clock:
     last = clock.pauses[-1]
-    ended = Pause(since=last.since, until=max(utc(at), last.since))
+    ended = changed(last, until=max(utc(at), last.since))
     running = changed(clock, state=ClockState.RUNNING, pauses=(*clock.pauses[:-1], ended))
     return running if running.breached_at else scheduled(running, calendar)
 
@@ -166,9 +189,7 @@ def meet(clock: Clock, at: datetime) -> Clock:
     done = utc(at)
     if clock.state in {ClockState.CANCELLED, ClockState.MERGED} or (clock.met_at and clock.met_at <= done):
         return clock
-    pauses = tuple(
-        Pause(since=halt.since, until=min(halt.until or done, done)) for halt in clock.pauses if halt.since < done
-    )
+    pauses = tuple(changed(halt, until=min(halt.until or done, done)) for halt in clock.pauses if halt.since < done)
     stopped = pauses[-1].since if pauses and pauses[-1].until == done else done
     late = stopped > clock.due_at
     return changed(
@@ -187,8 +208,7 @@ def cancel(clock: Clock, at: datetime) -> Clock:
         return clock
     ended = utc(at)
     clock = judged(clock, ended)
-    pauses = tuple(Pause(since=halt.since, until=halt.until or max(ended, halt.since)) for halt in clock.pauses)
-    return changed(clock, state=ClockState.CANCELLED, cancelled_at=ended, pauses=pauses)
+    return changed(clock, state=ClockState.CANCELLED, cancelled_at=ended, pauses=pauses_until(clock, ended))
 
 
 def reopen(clock: Clock, calendar: Calendar | None, at: datetime) -> Clock:
@@ -242,10 +262,20 @@ def spent(clock: Clock, calendar: Calendar | None, now: datetime) -> timedelta:
     """Return the time used by `now` without pauses: open time on a business-time basis, else elapsed time."""
     end = clock.met_at or clock.cancelled_at or utc(now)
     at, used = clock.started_at, _NO_TIME
-    for halt in clock.pauses:
+    for halt in halts(clock):
         used += _passed(clock, calendar, at, min(halt.since, end))
         at = min(halt.until or end, end)
     return used + _passed(clock, calendar, at, max(end, at))
+
+
+def halts(clock: Clock) -> tuple[Pause, ...]:
+    """Return the pauses that stop the count: a hold does not."""
+    return tuple(halt for halt in clock.pauses if halt.hold is None)
+
+
+def pauses_until(clock: Clock, ended: datetime) -> tuple[Pause, ...]:
+    """Return a clock's pauses with the last one ended."""
+    return tuple(changed(halt, until=halt.until or max(ended, halt.since)) for halt in clock.pauses)
 
 
 def judged(clock: Clock, at: datetime) -> Clock:
@@ -275,14 +305,17 @@ def times(clock: Clock, calendar: Calendar | None, started_at: datetime) -> tupl
 
 
 def _due(clock: Clock, duration: timedelta, calendar: Calendar | None, started_at: datetime) -> datetime:
-    """Count through the pauses: each one takes up what was left when it began."""
-    at, left = started_at, duration
+    """Count through the pauses: each one takes up what was left when it began. No hold ends after the due instant."""
+    at, left, earliest = started_at, duration, started_at
     for halt in clock.pauses:
         if halt.until is None:
             break
-        left -= min(left, _used(clock, calendar, at, halt.since))
-        at = halt.until
-    return _after(clock, calendar, at, left)
+        if halt.hold is None:
+            left -= min(left, _used(clock, calendar, at, halt.since))
+            at = halt.until
+        else:
+            earliest = max(earliest, halt.until)
+    return max(_after(clock, calendar, at, left), earliest)
 
 
 def _after(clock: Clock, calendar: Calendar | None, at: datetime, left: timedelta) -> datetime:
@@ -324,6 +357,9 @@ def utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-def changed(clock: Clock, **changes: object) -> Clock:
-    """Return the clock with other values."""
-    return clock.model_copy(update=changes)
+_PartT = TypeVar("_PartT", Clock, Pause)
+
+
+def changed(part: _PartT, **changes: object) -> _PartT:
+    """Return a clock or a pause with other values."""
+    return part.model_copy(update=changes)

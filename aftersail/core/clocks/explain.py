@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from aftersail.core.clocks.calendar import Calendar
-from aftersail.core.clocks.clock import Clock
+from aftersail.core.clocks.clock import Clock, Pause, halts
 from aftersail.core.clocks.targets import DAY_BASES, Basis
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -27,10 +27,7 @@ def explain(clock: Clock, calendar: Calendar | None = None, zone: str | tzinfo |
     parts = [f"{clock.metric}: {length} from {_at(clock.started_at, shown)}"]
     if clock.basis is Basis.BUSINESS_TIME and calendar is not None:
         parts.append(f"open {_windows(clock, calendar, shown)}")
-    parts.extend(
-        f"paused {_at(pause.since, shown)} to {_at(pause.until, shown) if pause.until else 'now'}"
-        for pause in clock.pauses
-    )
+    parts.extend(_pause(pause, shown) for pause in clock.pauses)
     end_of_day = clock.basis in DAY_BASES
     parts.append(f"due {_at(clock.due_at, shown, end_of_day=end_of_day)} ({shown})")
     if clock.warn_at is not None:
@@ -45,6 +42,13 @@ def explain(clock: Clock, calendar: Calendar | None = None, zone: str | tzinfo |
         parts.append(f"cancelled {_at(clock.cancelled_at, shown)}")
     row = f", row {clock.row}" if clock.row else ""
     return f"{', '.join(parts)}, source {clock.source.label}{row}"
+
+
+def _pause(pause: Pause, zone: tzinfo) -> str:
+    if pause.hold is None:
+        return f"paused {_at(pause.since, zone)} to {_at(pause.until, zone) if pause.until else 'now'}"
+    until = f": {_at(pause.until, zone)}" if pause.until else ", which is still to come"
+    return f"not before {pause.hold}{until}"
 
 
 def _zone(calendar: Calendar | None, zone: str | tzinfo | None) -> tzinfo:
@@ -65,7 +69,7 @@ def _length(clock: Clock) -> str:
 def _windows(clock: Clock, calendar: Calendar, zone: tzinfo) -> str:
     running: list[tuple[datetime, datetime]] = []
     at = clock.started_at
-    for pause in clock.pauses:
+    for pause in halts(clock):
         running.append((at, min(pause.since, clock.due_at)))
         at = pause.until or clock.due_at
     running.append((at, clock.due_at))

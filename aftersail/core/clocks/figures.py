@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from aftersail.core.clocks.calendar import Calendar
-from aftersail.core.clocks.clock import Clock, ClockState, spent, utc
+from aftersail.core.clocks.clock import Clock, ClockState, halts, spent, utc
 from aftersail.core.clocks.targets import Basis, Metric, Source
 from aftersail.core.contract import Record
 
@@ -98,5 +98,5 @@ def _outcome(clock: Clock, end: datetime) -> Outcome:
 
 
 def _paused(clock: Clock, end: datetime) -> timedelta:
-    halts = ((halt.since, min(halt.until or end, end)) for halt in clock.pauses)
-    return sum((until - since for since, until in halts if until > since), timedelta())
+    spans = ((halt.since, min(halt.until or end, end)) for halt in halts(clock))
+    return sum((until - since for since, until in spans if until > since), timedelta())

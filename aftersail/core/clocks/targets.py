@@ -81,6 +81,10 @@ class Target(Record):
     """The pack's row it came from."""
     start_at: Instant | None = None
     """The event it is counted from (UTC), where that is another one than the one that starts the other clocks."""
+    hold: str | None = None
+    """What may be waited for, in words, such as `the goods`: it is not due before that has come; None for nothing."""
+    released_at: Instant | None = None
+    """When that came (UTC); None while it has not."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from aftersail.core.contract import Authenticity, Money, TrackingStatus
 from aftersail.core.desk.declared import Declared
 from aftersail.core.desk.goods_facts import Line, concerned_lines, delivery_facts, goods_facts, parcels_of
+from aftersail.core.desk.returned import returned
 from aftersail.core.desk.services import Services
 from aftersail.core.policy import Facts, make_facts
 from aftersail.core.remedies.returns import label_costs
@@ -48,6 +49,7 @@ def gather(conn: sa.Connection, ticket: Any, services: Services, at: datetime) -
     found["claim.filed_at"] = ticket.filed_at
     case = _open_case(conn, ticket.id)
     found["claim.kind"] = case.kind if case else "message"
+    found |= {f"claim.{name}_at": at for name, at in returned(conn, ticket.id).items()}
     if ticket.orders_id is not None:
         order = conn.execute(sa.select(tables.orders).where(tables.orders.c.id == ticket.orders_id)).one()
         found |= _order(order, at)

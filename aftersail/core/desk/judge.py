@@ -12,6 +12,7 @@ from aftersail.core.desk.assignment import ensure_owner
 from aftersail.core.desk.clockwork import start_clocks
 from aftersail.core.desk.effects import plan_effects, question
 from aftersail.core.desk.facts import gather
+from aftersail.core.desk.refund_clocks import keep_refund_clocks
 from aftersail.core.desk.services import Services, clock_pack, pack_of
 from aftersail.core.desk.templates import TemplateError, render
 from aftersail.core.desk.tickets import get_ticket, update_ticket
@@ -66,9 +67,10 @@ def judge(unit: Unit, services: Services, ticket_id: int, *, first: bool, act: b
     }
     unit.conn.execute(sa.insert(tables.decision), row)
     update_ticket(unit, ticket_id, tier=decision.tier, pack_id=decision.pack_id, pack_version=decision.pack_version)
+    hours = clock_pack(services, ticket, unit.now)
     if first:
-        hours = clock_pack(services, ticket, unit.now)
         start_clocks(unit, ticket_id, decision.targets, hours, ticket.filed_at)
+    keep_refund_clocks(unit, ticket_id, decision.targets, hours)
     unit.record("decided", ticket.channel, ticket_id, why=decision.summary, tier=decision.tier)
     ensure_owner(unit, services, ticket, pack, facts)
     if act:

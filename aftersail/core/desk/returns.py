@@ -1,16 +1,20 @@
-"""Opening a return in one act: the RMA, the platform's own approval, and a label or a task for a person."""
+"""Returns: opened in one act (RMA, the platform's approval, a label or a task), and what is seen of them later."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from aftersail.core.contract import CaseAction, CaseKind, LabelRequest, Record
-from aftersail.core.desk.judge import decide_case
+from aftersail.core.desk.agent import put_ticket
+from aftersail.core.desk.judge import decide_case, judge
+from aftersail.core.desk.returned import ReturnNews, returns_of, write_down
 from aftersail.core.desk.services import Services
-from aftersail.core.desk.tickets import TicketError, get_ticket
+from aftersail.core.desk.tickets import OVER, SETTLED, TicketError, TicketState, get_ticket
+from aftersail.core.policy import Decision
 from aftersail.core.remedies.plan import plan_label, remedy_key
 from aftersail.core.remedies.returns import open_rma, update_rma
 from aftersail.core.remedies.states import RemedyKind, RemedyState
@@ -85,6 +89,46 @@ def open_return(
     return OpenedReturn(
         number=rma.number, new=new, lines=tuple(rma.lines), approval=approval, label=bought, by_hand=by_hand
     )
+
+
+def note_return(
+    unit: Unit,
+    services: Services,
+    number: int,
+    news: ReturnNews,
+    *,
+    actor: str,
+    at: datetime | None = None,
+    rma: str | None = None,
+) -> Decision:
+    """Write down that goods are back, or proved to be on their way, and judge the ticket with that.
+
+    A refund that was held for it is due from then on, and a promise counted from it begins.
+
+    Args:
+        unit: the transaction.
+        services: packs, channels, jobs.
+        number: the ticket.
+        news: what was seen.
+        actor: who saw it.
+        at: when it was seen; None for now.
+        rma: of which return; may be left out where the ticket has not more than one.
+
+    Raises:
+        TicketError: there is no such ticket or return, it is not said which one is meant, the instant is to come,
+            or it was written down before.
+    """
+    ticket = get_ticket(unit.conn, number)
+    numbers = returns_of(unit.conn, number)
+    if (rma is None and len(numbers) > 1) or (rma is not None and rma not in numbers):
+        raise TicketError(f"ticket {number} has the returns {', '.join(numbers) or 'none'}; name one of them")
+    seen = at or unit.now
+    if seen > unit.now:
+        raise TicketError(f"{seen:%Y-%m-%d %H:%M} UTC is still to come; when was it?")
+    write_down(unit, ticket, news, seen, rma or next(iter(numbers), None), actor)
+    if news is ReturnNews.GOODS_BACK and ticket.state == TicketState.WAITING_CARRIER:
+        put_ticket(unit, services, number, TicketState.OPEN, actor)
+    return judge(unit, services, number, first=False, act=ticket.state not in OVER | SETTLED)
 
 
 def _order(unit: Unit, ticket: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from aftersail.core.clocks import CalendarError, Metric, Target
+from aftersail.core.clocks import CalendarError, Metric, Target, is_held
 from aftersail.core.clocks import start as start_clock
 from aftersail.core.policy.compiled import Pack
 from aftersail.core.policy.entitlement import RefundDue, Window
@@ -29,7 +29,7 @@ _RELEASED_BY: Final = {
     Hold.GOODS: ("claim.goods_back_at",),
     Hold.GOODS_OR_PROOF: ("claim.goods_back_at", "claim.return_proof_at"),
 }
-_HELD: Final = {Hold.NONE: "", Hold.GOODS: "the goods", Hold.GOODS_OR_PROOF: "the goods or the proof of their return"}
+_HELD: Final = {Hold.NONE: None, Hold.GOODS: "the goods", Hold.GOODS_OR_PROOF: "the goods or the proof of their return"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def due_of(
             rows.note(pick.line, "a notice makes nothing due here: the window is closed")
             continue
         target = target_of(pick.line, facts)
-        due = _due(pack, pick.line, target, facts)
+        due = _due(pack, pick.line, target)
         promises.append(_Promise(pick.line, due))
         if target.start_at is not None:
             targets.append(target)
@@ -85,10 +85,12 @@ def target_of(line: Line[RefundDueRow], facts: Facts) -> Target:
         source=line.origin.source,
         row=row.id,
         start_at=_earliest(_FACTS_OF[row.start], facts),
+        hold=_HELD[row.hold_until],
+        released_at=_earliest(_RELEASED_BY[row.hold_until], facts),
     )
 
 
-def _due(pack: Pack, line: Line[RefundDueRow], target: Target, facts: Facts) -> RefundDue:
+def _due(pack: Pack, line: Line[RefundDueRow], target: Target) -> RefundDue:
     row = line.row
     length = f"{row.duration.days} days" if row.duration.days else f"{row.duration.seconds // 3600} h"
     counted = f"{length} ({row.basis.replace('_', ' ')}) from the {_word(row.start)}"
@@ -102,18 +104,20 @@ def _due(pack: Pack, line: Line[RefundDueRow], target: Target, facts: Facts) -> 
             why=why,
         )
     try:
-        due_at = start_clock(target, pack.calendar(row.calendar), target.start_at).due_at
+        calendar = pack.calendar(row.calendar)
+        clock = start_clock(target, calendar, target.start_at)
+        counted_to = start_clock(target.model_copy(update={"hold": None}), calendar, target.start_at).due_at
     except (CalendarError, OverflowError) as error:
         return RefundDue(due_at=None, hold_until=row.hold_until, ground=line.ground, why=f"{counted}: {error}")
-    steps = [f"{counted} on {show(target.start_at)}: {show(due_at)}"]
-    release = _earliest(_RELEASED_BY[row.hold_until], facts)
-    held = row.hold_until is not Hold.NONE and release is None
+    steps = [f"{counted} on {show(target.start_at)}: {show(counted_to)}"]
+    held = is_held(clock)
     if held:
-        steps.append(f"not before {_HELD[row.hold_until]}, for which the seller may wait")
-    elif release is not None and release > due_at:
-        due_at = release
-        steps.append(f"not before {_HELD[row.hold_until]} on {show(release)}")
-    return RefundDue(due_at=due_at, held=held, hold_until=row.hold_until, ground=line.ground, why="; ".join(steps))
+        steps.append(f"not before {target.hold}, for which the seller may wait")
+    elif clock.due_at > counted_to:
+        steps.append(f"not before {target.hold} on {show(clock.due_at)}")
+    return RefundDue(
+        due_at=clock.due_at, held=held, hold_until=row.hold_until, ground=line.ground, why="; ".join(steps)
+    )
 
 
 def _earliest(names: Sequence[str], facts: Facts) -> datetime | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from aftersail.core.clocks import Clock, Metric, Target, cancel, meet, pause, resume, start, tick
+from aftersail.core.clocks import Clock, Metric, Target, cancel, meet, pause, release, resume, start, tick
 from aftersail.core.policy.compiled import Pack
 from aftersail.core.policy.decide import Conclusion
 from aftersail.core.policy.history import PastRequest, Plain
@@ -87,9 +87,11 @@ def _followed(target: Target, model: Clock, pack: Pack, as_of: datetime) -> Cloc
     calendar = pack.calendar(target.calendar)
     clock = start(target, calendar, model.started_at)
     for halt in model.pauses:
-        clock = pause(clock, halt.since)
+        if halt.hold is None:
+            clock = pause(clock, halt.since)
         if halt.until is not None:
-            clock = resume(clock, calendar, halt.until)
+            go_on = resume if halt.hold is None else release
+            clock = go_on(clock, calendar, halt.until)
     if model.met_at is not None:
         return meet(clock, model.met_at)
     if model.cancelled_at is not None:
