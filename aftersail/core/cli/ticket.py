@@ -160,6 +160,21 @@ def merge(ctx: click.Context, number: int, into: int, yes: bool) -> None:
 
 @ticket.command()
 @click.argument("number", type=int)
+@click.argument("task", type=int)
+@click.pass_context
+def done(ctx: click.Context, number: int, task: int) -> None:
+    """Say that you have done TASK of ticket NUMBER; `ticket show` lists its tasks with their numbers."""
+    from aftersail.core.cli.session import actor, open_app
+    from aftersail.core.desk.agent import finish_task
+    from aftersail.core.store.unit import unit_of_work
+
+    with open_app(ctx) as app, unit_of_work(app.engine, app.now(), app.host.notify) as unit:
+        kind = finish_task(unit, number, task, actor())
+    click.echo(f"ticket {number}: {kind} is done")
+
+
+@ticket.command()
+@click.argument("number", type=int)
 @click.argument("action", type=click.Choice(["approve", "decline", "escalate", "appeal"]))
 @click.option("--reason", help="The platform's code, where the action needs one.")
 @click.option("--note", default="", help="What the buyer or the platform is told.")

@@ -66,14 +66,15 @@ def _sections(view: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     )
     yield "Returns", [_return(rma) for rma in view["returns"]]
     yield "Remedies", [_remedy(remedy) for remedy in view["remedies"]]
-    yield (
-        "To do",
-        [f"{task['kind']}: {task['why']} {task['link'] or ''}" for task in view["tasks"] if not task["closed_at"]],
-    )
+    yield "To do", [_task(task) for task in view["tasks"] if not task["closed_at"]]
     yield "Appeals", [_appeal(appeal) for appeal in view["appeals"]]
     yield "More time", [_extension(extension) for extension in view["extensions"]]
     yield "What usually helps", [line for solution in view.get("solutions", ()) for line in _solution(solution)]
     yield "History", [f"{show(event['at'])}: {event['kind']} by {event['actor']}" for event in view["events"]]
+
+
+def _task(task: Mapping[str, Any]) -> str:
+    return f"{task['id']} {task['kind']}: {task['why']} {task['link'] or ''}"
 
 
 def _clock(clock: Mapping[str, Any]) -> str:

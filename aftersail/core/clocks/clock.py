@@ -75,7 +75,7 @@ class Clock(Record):
     """The ticket's states during which it is paused, as the pack said when it was started."""
     started_at: Instant
     due_at: Instant
-    """The last instant in time. While paused it is what held when the pause began; while held, the earliest it can be."""
+    """The last instant in time. While paused it is what held when the pause began; while held, its earliest."""
     warn_at: Instant | None = None
     pauses: tuple[Pause, ...] = ()
     state: ClockState = ClockState.RUNNING
@@ -169,7 +169,7 @@ def is_held(clock: Clock) -> bool:
 
 
 def release(clock: Clock, calendar: Calendar | None, at: datetime) -> Clock:
-    """Record that what a held clock waits for came at `at`: it is due as counted from its start, but not before that."""
+    """Record that what a held clock waits for came at `at`: it is due as counted from its start, not before that."""
     return _running_again(clock, calendar, at) if is_held(clock) else clock
 
 

@@ -87,6 +87,26 @@ def put_ticket(unit: Unit, services: Services, number: int, state: TicketState, 
     return move_ticket(unit, number, state, actor, at=unit.now, targets=targets, pack=pack)
 
 
+def finish_task(unit: Unit, number: int, task: int, actor: str) -> str:
+    """Write down that a person has done a task, and return what kind it was.
+
+    Raises:
+        TicketError: there is no such open task on the ticket, or it ends with the refund, answer or appeal it is about.
+    """
+    ticket, table = get_ticket(unit.conn, number), tables.task
+    rows = sa.select(table).where(table.c.ticket == number, table.c.closed_at.is_(None)).order_by(table.c.id)
+    waiting = {row.id: row for row in unit.conn.execute(rows)}
+    if task not in waiting:
+        known = ", ".join(f"{row.id} ({row.kind})" for row in waiting.values()) or "none"
+        raise TicketError(f"ticket {number} has no open task {task}; open are: {known}")
+    row = waiting[task]
+    if row.remedy is not None or row.kind == "decide_appeal":
+        raise TicketError(f"task {task} ends by itself, once what it asks for is decided: {row.why}")
+    unit.conn.execute(sa.update(table).where(table.c.id == task).values(closed_at=unit.now, closed_by=actor))
+    unit.record("task_done", ticket.channel, number, actor=actor, task=row.kind, why=row.why)
+    return str(row.kind)
+
+
 def decide_open_case(
     unit: Unit, services: Services, number: int, action: CaseAction, *, actor: str, reason: str | None, note: str
 ) -> bool:

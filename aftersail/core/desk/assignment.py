@@ -176,7 +176,7 @@ def ensure_owner(unit: Unit, services: Services, ticket: Any, pack: Pack, facts:
         return ticket.owner  # type: ignore[no-any-return]
     need = needs(roster, pack, facts, _products(unit.conn, ticket))
     choice = _choose(unit, services, need, pack)
-    _give(unit, ticket, choice.agent, actor="aftersail", why=choice.why)
+    give(unit, ticket, choice.agent, actor="aftersail", why=choice.why)
     return choice.agent
 
 
@@ -195,7 +195,7 @@ def assign_ticket(unit: Unit, services: Services, number: int, to: str | None, *
     if to is None:
         to, reason = _route(unit, services, ticket, without=())
         why = why or reason
-    _give(unit, ticket, to, actor=actor, why=why)
+    give(unit, ticket, to, actor=actor, why=why)
     return to
 
 
@@ -219,7 +219,7 @@ def escalate(unit: Unit, services: Services, number: int, *, to: str, why: str, 
     chosen, _ = _route(
         unit, services, ticket, without={agent.id for agent in roster.agents if agent not in others or not suits(agent)}
     )
-    _give(unit, ticket, chosen, actor=actor, why=why, kind="ticket_escalated", level=to)
+    give(unit, ticket, chosen, actor=actor, why=why, kind="ticket_escalated", level=to)
     return chosen
 
 
@@ -227,10 +227,14 @@ def _route(unit: Unit, services: Services, ticket: Any, without: Collection[str]
     if not services.roster.agents:
         raise TicketError("the settings name no agents; name one under desk.agents, or the owner on the command line")
     pack = pack_of(services, ticket)
-    facts = gather(unit.conn, ticket, services, unit.now)
-    need = needs(services.roster, pack, facts, _products(unit.conn, ticket))
-    choice = _choose(unit, services, need, pack, without)
+    choice = _choose(unit, services, need_of(unit, services, ticket, pack), pack, without)
     return choice.agent, choice.why
+
+
+def need_of(unit: Unit, services: Services, ticket: Any, pack: Pack) -> Need:
+    """Say what the routing asks for a ticket as it stands."""
+    facts = gather(unit.conn, ticket, services, unit.now)
+    return needs(services.roster, pack, facts, _products(unit.conn, ticket))
 
 
 def calendars_of(pack: Pack) -> CalendarOf:
@@ -251,9 +255,8 @@ def _choose(unit: Unit, services: Services, need: Need, pack: Pack, without: Col
     return choose(services.roster, need, loads=loads, at=unit.now, calendar_of=calendars, without=without)
 
 
-def _give(
-    unit: Unit, ticket: Any, to: str, *, actor: str, why: str, kind: str = "ticket_assigned", **more: Any
-) -> None:
+def give(unit: Unit, ticket: Any, to: str, *, actor: str, why: str, kind: str = "ticket_assigned", **more: Any) -> None:
+    """Write down who has a ticket now, unless it was theirs before."""
     if ticket.owner == to:
         return
     update_ticket(unit, ticket.id, owner=to)

@@ -12,6 +12,8 @@ from aftersail.core.desk.assignment import ensure_owner
 from aftersail.core.desk.clockwork import start_clocks
 from aftersail.core.desk.effects import plan_effects, question
 from aftersail.core.desk.facts import gather
+from aftersail.core.desk.grants import grant_service
+from aftersail.core.desk.handover import hand_over
 from aftersail.core.desk.refund_clocks import keep_refund_clocks
 from aftersail.core.desk.services import Services, clock_pack, pack_of
 from aftersail.core.desk.templates import TemplateError, render
@@ -72,7 +74,9 @@ def judge(unit: Unit, services: Services, ticket_id: int, *, first: bool, act: b
         start_clocks(unit, ticket_id, decision.targets, hours, ticket.filed_at)
     keep_refund_clocks(unit, ticket_id, decision.targets, hours)
     unit.record("decided", ticket.channel, ticket_id, why=decision.summary, tier=decision.tier)
-    ensure_owner(unit, services, ticket, pack, facts)
+    if act:
+        hand_over(unit, services, ticket, pack, hours, decision.actions)
+    ensure_owner(unit, services, get_ticket(unit.conn, ticket_id), pack, facts)
     if act:
         _plan(unit, services, get_ticket(unit.conn, ticket_id), pack, decision)
     return decision
@@ -96,6 +100,7 @@ def _plan(unit: Unit, services: Services, ticket: Any, pack: Pack, decision: Dec
             open_task(unit, ticket.id, _DECIDE, question(action), link=_link(unit, ticket))
         elif isinstance(action, Flag | Tag):
             unit.record("flagged", ticket.channel, ticket.id, rule=action.rule, flag=action.name)
+    grant_service(unit, ticket, decision.actions, _link(unit, ticket))
     plan_effects(unit, ticket, decision.actions, _link(unit, ticket))
 
 

@@ -23,7 +23,7 @@ def keep_refund_clocks(unit: Unit, ticket: int, targets: Iterable[Target], pack:
     """Bring the clocks of refunds up to what a decision knows by now; once it did, the same decision changes nothing.
 
     What is held runs once that has come which was waited for, due as counted from its start but not before that. A
-    promise that is new, such as one whose event has happened meanwhile, begins with it, unless the money is back already.
+    promise that is new, such as one whose event has happened meanwhile, begins with it, unless the money is back.
     """
     row = get_ticket(unit.conn, ticket)
     promised = [target for target in targets if target.metric is Metric.REFUND_PAID]

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aftersail.core.desk.tickets import TicketError
+from aftersail.core.desk.tickets import TicketError, with_merged
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
 
@@ -37,7 +37,7 @@ def write_down(unit: Unit, ticket: Any, news: ReturnNews, at: datetime, rma: str
 def returns_of(conn: sa.Connection, ticket: int) -> tuple[str, ...]:
     """Return the numbers of a ticket's returns, and of those of tickets that were merged into it."""
     table = tables.rma
-    return tuple(conn.scalars(sa.select(table.c.number).where(table.c.ticket.in_(_with_merged(ticket)))))
+    return tuple(conn.scalars(sa.select(table.c.number).where(table.c.ticket.in_(with_merged(ticket)))))
 
 
 def returned(conn: sa.Connection, ticket: int) -> dict[ReturnNews, datetime]:
@@ -62,13 +62,6 @@ def returned(conn: sa.Connection, ticket: int) -> dict[ReturnNews, datetime]:
 def _rows(conn: sa.Connection, ticket: int) -> list[Any]:
     table = tables.event
     wanted = sa.select(table.c.kind, table.c.data).where(
-        table.c.ticket.in_(_with_merged(ticket)), table.c.kind.in_(list(ReturnNews))
+        table.c.ticket.in_(with_merged(ticket)), table.c.kind.in_(list(ReturnNews))
     )
     return list(conn.execute(wanted.order_by(table.c.id)).all())
-
-
-def _with_merged(ticket: int) -> sa.CompoundSelect[Any]:
-    table = tables.ticket
-    return sa.union_all(
-        sa.select(table.c.id).where(table.c.id == ticket), sa.select(table.c.id).where(table.c.merged_into == ticket)
-    )

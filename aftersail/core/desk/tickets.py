@@ -101,6 +101,14 @@ def open_ticket(
     return int(inserted.scalar_one())
 
 
+def with_merged(ticket: int) -> sa.CompoundSelect[Any]:
+    """Select a ticket and those that were merged into it: what was done for one of them is done."""
+    table = tables.ticket
+    return sa.union_all(
+        sa.select(table.c.id).where(table.c.id == ticket), sa.select(table.c.id).where(table.c.merged_into == ticket)
+    )
+
+
 def get_ticket(conn: sa.Connection, ticket: int) -> Any:
     """Read a ticket.
 
