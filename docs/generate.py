@@ -184,8 +184,11 @@ def is_called(name: str) -> bool:
         return True
     accessor = _ACCESSORS.get(name, name.removeprefix("aftersail_"))
     pattern = re.compile(rf'"{name}"|(?<!def )\b\w+\.{accessor}\(' if name in vars(HostSpec) else rf"\.{name}\b")
-    sources = (path for path in _CORE.rglob("*.py") if path.parent.name != "host" and path.name != "hookspecs.py")
-    return any(pattern.search(path.read_text(encoding="utf-8")) for path in sources)
+    within = re.compile(rf"\bself\.{accessor}\(")  # the host names every joining hook, and calls few of them itself
+    sources = (path for path in _CORE.rglob("*.py") if path.name != "hookspecs.py")
+    return any(
+        (within if path.parent.name == "host" else pattern).search(path.read_text(encoding="utf-8")) for path in sources
+    )
 
 
 def _hooks(spec: type) -> Iterator[str]:

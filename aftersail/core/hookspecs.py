@@ -28,6 +28,7 @@ from aftersail.core.contract import (
     ConnectorType,
     Drafter,
     Evidence,
+    ExtensionReported,
     Label,
     LabelRequest,
     Message,
@@ -157,7 +158,10 @@ class HostSpec:
 
     @hookspec
     def aftersail_notifiers(self) -> Iterable[Notifier]:
-        """Yield ways to reach people with an alarm.
+        """Yield ways to reach people.
+
+        Each is handed what a clock's warning, a clock's breach, a request for more time or an alarm says, after the
+        commit; one that raises is logged, and the others are handed it all the same.
 
         Example:
             ```python
@@ -231,6 +235,18 @@ class HostSpec:
             @hookimpl
             def aftersail_clock_breached(event):
                 late = event.detected_at - event.due_at
+            ```
+        """
+
+    @hookspec
+    def aftersail_extension_reported(self, event: ExtensionReported) -> None:
+        """Learn that somebody asks for more time for a promise, with the reason and the report.
+
+        Example:
+            ```python
+            @hookimpl
+            def aftersail_extension_reported(event):
+                archive(event.ticket, event.report)
             ```
         """
 

@@ -87,6 +87,32 @@ def test_f10_without_reason_and_both_notices_the_due_time_stays(
     assert asked.rows(tables.remedy) == asked.rows(tables.extension) == []
 
 
+def test_f10_the_report_reaches_the_manager_once(asked: Desk) -> None:
+    with asked.unit() as unit:
+        extend(unit, asked.services, 1, key="k1", actor="ann", **(WORDS | {"more": timedelta(hours=24)}))
+        ((hook, event),) = unit.told()
+    assert (hook, event.ticket, event.recipients) == ("aftersail_extension_reported", 1, ("ada",))
+    assert (event.metric, event.reason, event.report) == ("resolution", WORDS["reason"], WORDS["report"])
+    (task,) = asked.rows(tables.task, tables.task.c.kind == "extension_report")
+    assert task.why == (
+        "For ada: ann asks for 1 day, 0:00:00 more for the resolution, due 2026-01-08 12:00 UTC. "
+        f"Reason: {WORDS['reason']} Report: {WORDS['report']}"
+    )
+    asked.advance(5)
+    arrive(asked)
+    assert len(asked.rows(tables.task, tables.task.c.kind == "extension_report")) == 1
+
+
+def test_f10_a_breach_is_a_task_for_the_manager_once(asked: Desk) -> None:
+    asked.advance(80 * 60)
+    for _ in range(2):
+        asked.do(lambda unit: tick_clocks(unit, roster=asked.services.roster))
+    whys = [task.why for task in asked.rows(tables.task, tables.task.c.kind == "breach_report")]
+    owner = asked.rows(tables.ticket)[0].owner
+    late = "For ada: the resolution ran out at 2026-01-08 12:00 UTC, own: starter"
+    assert [why for why in whys if "resolution" in why] == [f"{late}; {owner} has the ticket"]
+
+
 def test_f10_the_due_time_moves_once_the_buyer_has_been_told(asked: Desk) -> None:
     asked.advance(60)
     assert ask(asked) is False

@@ -51,6 +51,21 @@ class ClockBreached(Event):
     recipients: tuple[str, ...] = ()
 
 
+class ExtensionReported(Event):
+    """Somebody asks for more time for a promise; told once for each time it is asked for.
+
+    Attributes:
+        reason: why, as the history keeps it.
+        report: what the marketplace or the manager is told.
+        recipients: who is to be told, never nobody.
+    """
+
+    metric: str
+    reason: str
+    report: str
+    recipients: tuple[str, ...]
+
+
 class ReplySent(Event):
     """The platform took an answer."""
 

@@ -102,9 +102,9 @@ class Drafter(Protocol):
 
 
 class Notifier(Protocol):
-    """Carries an alarm to people: chat, mail, pager."""
+    """Carries alarms, warnings, breaches and reports to people: chat, mail, pager."""
 
     name: str
 
     def notify(self, subject: str, text: str, recipients: tuple[str, ...]) -> None:
-        """Deliver the alarm or raise; the host logs a failure and goes on."""
+        """Deliver it or raise; the host logs a failure and goes on."""

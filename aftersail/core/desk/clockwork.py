@@ -30,6 +30,7 @@ from aftersail.core.desk.tickets import TicketState, get_ticket
 from aftersail.core.desk.turns import Turns
 from aftersail.core.policy import Pack
 from aftersail.core.policy.replay import with_next_response
+from aftersail.core.remedies.tasks import open_task
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
 
@@ -254,4 +255,7 @@ def _signal(unit: Unit, ticket: int, clock: Clock, signal: ClockSignal, roster: 
     if signal is ClockSignal.WARNED:
         unit.tell("aftersail_clock_warned", ClockWarned(**common))
     else:
+        late = f"the {clock.metric.replace('_', ' ')} ran out at {clock.due_at:%Y-%m-%d %H:%M} UTC"
+        why = f"For {recipients[-1]}: {late}, {clock.source.label}; {recipients[0]} has the ticket"
+        open_task(unit, ticket, "breach_report", why)
         unit.tell("aftersail_clock_breached", ClockBreached(**common, detected_at=clock.detected_at or unit.now))

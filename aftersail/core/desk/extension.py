@@ -13,12 +13,14 @@ import sqlalchemy as sa
 
 from aftersail.core.clocks import Clock, ClockState, Metric, SourceKind, recompute
 from aftersail.core.clocks.targets import DAY_BASES
+from aftersail.core.contract import ExtensionReported
 from aftersail.core.desk.answers import compose, route
 from aftersail.core.desk.clock_rows import clocks_of, refresh_due, update
 from aftersail.core.desk.services import Services, clock_pack
 from aftersail.core.desk.tickets import TicketError, get_ticket
 from aftersail.core.remedies.plan import plan_reply
 from aftersail.core.remedies.states import FINAL, RemedyState
+from aftersail.core.remedies.tasks import open_task
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
 
@@ -27,6 +29,7 @@ EXTENDED: Final = "extended"
 VOID: Final = "void"
 
 _DAY: Final = timedelta(days=1)
+_REPORT: Final = "extension_report"
 
 
 def extend(
@@ -72,6 +75,10 @@ def extend(
     notice = None if by_hand else _notify(unit, services, ticket, tell.strip(), key, actor)
     manager = services.roster.recipients(ticket.owner)[-1]
     unit.record("extension_reported", ticket.channel, number, actor=actor, to=manager, report=report, reason=reason)
+    open_task(unit, number, _REPORT, _told(manager, actor, clocks[0][1], more, reason, report))
+    said_to = {"recipients": (manager,), "metric": metric, "reason": reason, "report": report}
+    reported = ExtensionReported(at=unit.now, channel=ticket.channel, ticket=number, **said_to)
+    unit.tell("aftersail_extension_reported", reported)
     for row_id, _ in clocks:
         row = {
             "ticket": number,
@@ -96,6 +103,12 @@ def notice_settled(unit: Unit, services: Services, remedy: Any) -> None:
     """Move what waited for a notice that was settled in this transaction."""
     for row in _asked(unit, tables.extension.c.notice == remedy.key):
         _apply(unit, services, row)
+
+
+def _told(manager: str, actor: str, clock: Clock, more: timedelta, reason: str, report: str) -> str:
+    due = f"due {clock.due_at:%Y-%m-%d %H:%M} UTC"
+    metric = clock.metric.replace("_", " ")
+    return f"For {manager}: {actor} asks for {more} more for the {metric}, {due}. Reason: {reason} Report: {report}"
 
 
 def _asked(unit: Unit, *where: sa.ColumnElement[bool]) -> list[Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 import structlog
 
-from aftersail.core.contract import ChannelContext, Classifier, ConnectorType, Event
+from aftersail.core.contract import ChannelContext, Classifier, ConnectorType, Event, Notifier
 from aftersail.core.hookspecs import CHANNEL_HOOKS
 from aftersail.core.host.channel import Channel
 from aftersail.core.host.plugins import (
@@ -26,11 +26,14 @@ from aftersail.core.host.plugins import (
     marks,
 )
 from aftersail.core.host.relay import Relay
+from aftersail.core.host.tidings import tiding
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _log = structlog.get_logger(__name__)
+
+_NOTIFIERS: Final = "aftersail_notifiers"
 
 
 class HostError(Exception):
@@ -176,6 +179,10 @@ class Host:
         """Every click command that plugins bring, with the plugin's name."""
         return tuple(self._gather_named("aftersail_commands"))
 
+    def notifiers(self) -> tuple[tuple[str, Notifier], ...]:
+        """Every way to reach people that plugins bring, with the plugin's name."""
+        return tuple(self._gather_named(_NOTIFIERS))
+
     def _gather(self, hook: str) -> tuple[Any, ...]:
         return tuple(item for _, item in self._gather_named(hook))
 
@@ -187,9 +194,17 @@ class Host:
                 _log.warning("plugin_hook_failed", plugin=name, hook=hook, cause=refusal.cause)
 
     def notify(self, hook: str, event: Event) -> None:
-        """Tell every plugin what happened, one by one: an exception is logged and stops nobody else."""
+        """Tell every plugin what happened, one by one, then people: an exception is logged and stops nobody else."""
         for impl in getattr(self._manager.hook, hook).get_hookimpls():
             try:
                 impl.function(**({"event": event} if "event" in impl.argnames else {}))
             except (Exception, SystemExit):  # noqa: BLE001 - a plugin must never stop the host
                 _log.exception("notification_failed", plugin=impl.plugin_name, hook=hook, ticket=event.ticket)
+        told = tiding(event)
+        if told is None:
+            return
+        for name, notifier in self.notifiers():
+            try:
+                notifier.notify(*told)
+            except (Exception, SystemExit):  # noqa: BLE001 - a plugin must never stop the host
+                _log.exception("notification_failed", plugin=name, hook=_NOTIFIERS, ticket=event.ticket)
