@@ -95,6 +95,14 @@ def test_the_inbox_opens_a_ticket_by_click(page, desk):
     assert page.locator("pre.trace").first.is_visible()
 
 
+def test_what_usually_helps_opens_by_click(page, desk):
+    page.goto(f"/tickets/{desk[1]}")
+    solution = page.locator("details.solution").first
+    assert not solution.locator("li").first.is_visible()
+    solution.locator("summary").click()
+    assert solution.locator("li").first.is_visible()
+
+
 def test_instants_are_shown_in_the_browsers_zone_with_utc_beside(page, desk):
     page.goto(f"/tickets/{desk[1]}")
     sent = desk[2].now - timedelta(hours=3)

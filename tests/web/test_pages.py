@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
+from aftersail.core.clocks import Metric, Source, SourceKind, from_deadline
+from aftersail.core.desk.solutions import solutions_for
 from aftersail.core.store import tables
 from tests.web.filling import HOSTILE
 
@@ -203,3 +207,79 @@ def test_f25_a_ticket_shows_its_return_and_label(client, filling, full_ticket):
     assert "Parcel TL1 , 4.50 EUR" in shown
     assert page.css_first("article.return a").attributes["href"] == "https://labels.example/L1"
     assert client.get(f"/api/tickets/{full_ticket}").json()["returns"][0]["label_cost"] == "4.50 EUR"
+
+
+def test_a_ticket_shows_what_was_seen_of_its_return(client, filling, full_ticket):
+    row = {"channel": "shop", "order_id": "o-1001", "ticket": full_ticket, "opened_at": filling.now, "opened_by": "ada"}
+    for name in ("RMA-1-1", "RMA-1-2", "RMA-1-3"):
+        filling.add(tables.rma, **row, key=name, number=name, lines=["l1"])
+    event = {"at": filling.now, "channel": "shop", "ticket": full_ticket, "actor": "ada"}
+    for kind, rma, at in (
+        ("return_proof", "RMA-1-1", "2026-01-02T10:00:00+00:00"),
+        ("return_proof", "RMA-1-2", "2026-01-02T11:00:00+00:00"),
+        ("goods_back", "RMA-1-2", "2026-01-03T12:00:00+00:00"),
+    ):
+        filling.add(tables.event, **event, kind=kind, data={"rma": rma, "at": at})
+    shown = texts(parse(client, f"/tickets/{full_ticket}"), "article.return")
+    assert [text.partition("Lines l1 ")[2] for text in shown] == [
+        "On its way, proved 2026-01-02 10:00:00 UTC",
+        "Back here 2026-01-03 12:00:00 UTC",
+        "Neither goods nor proof yet",
+    ]
+
+
+def appeal(filling, ticket, **values):
+    source = Source(kind=SourceKind.OWN, name="appeal")
+    clock = from_deadline(Metric.APPEAL_ANSWERED, filling.now, filling.now + timedelta(hours=24), source)
+    row = {"ticket": ticket, "kind": "appeal", "state": "open", "lodged_by": "mail", "why": HOSTILE, "reviewer": "sue"}
+    row |= {"filed_at": filling.now, "opened_by": "ann", "clock": filling.clock(ticket, clock)}
+    return filling.add(tables.appeal, **(row | values))
+
+
+def test_f31_to_f33_a_ticket_shows_its_appeals_and_mediation(client, filling, full_ticket):
+    address = f"/tickets/{full_ticket}"
+    assert parse(client, address).css_first("#appeals") is None
+    decided = {"state": "denied", "decided_at": filling.now, "decided_by": "sam", "note": "the photo shows nothing"}
+    appeal(filling, full_ticket, **decided)
+    appeal(filling, full_ticket, kind="mediation", mediator="Chamber of Trade", reviewer=None)
+    until = filling.now + timedelta(days=3)
+    granted = decided | {"state": "granted", "note": "we were wrong", "extended_until": until}
+    appeal(filling, full_ticket, kind="objection", **granted)
+    appeal(filling, full_ticket, state="review", taken_at=filling.now)
+    answer = client.get(address)
+    assert HOSTILE not in answer.text
+    first, second, third, last = texts(LexborHTMLParser(answer.text), "article.appeal")
+    assert "denied by sam" in first
+    assert "the photo shows nothing" in first
+    assert "Mediated by Chamber of Trade , answer due in 1 d" in second
+    assert f"Service extended until {until:%Y-%m-%d %H:%M:%S} UTC" in third
+    assert "To be decided by sue , under review since" in last
+    told = client.get(f"/api{address}").json()["appeals"]
+    assert [each["state"] for each in told] == ["denied", "open", "granted", "review"]
+
+
+OURS = """\
+solutions:
+  - id: ours
+    title: Send a new lamp
+    reasons: damaged
+    steps: [Look at the photo]
+    remedies: [replacement, partial_refund]
+    templates: [sorry]
+"""
+
+
+@pytest.mark.parametrize(("written", "before"), [(None, []), (OURS, ["Send a new lamp"]), ("solutions: 5", [])])
+def test_f30_a_ticket_shows_what_usually_helps_the_sellers_own_first(
+    client, full_ticket, app, tmp_path, written, before
+):
+    if written:
+        file = tmp_path / "solutions.yaml"
+        file.write_text(written, encoding="utf-8")
+        desk = app.settings.desk.model_copy(update={"solutions": file})
+        app.settings = app.settings.model_copy(update={"desk": desk})
+    page = parse(client, f"/tickets/{full_ticket}")
+    shipped = [solution.title for solution in solutions_for("damaged")]
+    assert texts(page, "details.solution summary strong") == [*before, *shipped]
+    own = "Send a new lamp may be offered: replacement, partial refund Look at the photo Templates: sorry"
+    assert texts(page, "details.solution")[0].startswith(own if before else shipped[0])

@@ -40,19 +40,23 @@ def returns_of(conn: sa.Connection, ticket: int) -> tuple[str, ...]:
     return tuple(conn.scalars(sa.select(table.c.number).where(table.c.ticket.in_(with_merged(ticket)))))
 
 
+def seen_of(conn: sa.Connection, ticket: int) -> dict[tuple[str | None, str], datetime]:
+    """Read what was seen of each return, by its number and the kind of news; None stands for all of a ticket's."""
+    return {(row.data["rma"], row.kind): datetime.fromisoformat(row.data["at"]) for row in _rows(conn, ticket)}
+
+
 def returned(conn: sa.Connection, ticket: int) -> dict[ReturnNews, datetime]:
     """Read when goods were back, and when that they come was proved.
 
     Of several returns the last one counts, and nothing is known while one of them is out.
     """
-    rows = _rows(conn, ticket)
-    if not rows:
+    seen = seen_of(conn, ticket)
+    if not seen:
         return {}
     numbers = returns_of(conn, ticket) or (None,)
     found: dict[ReturnNews, datetime] = {}
     for news in ReturnNews:
-        seen = {row.data["rma"]: datetime.fromisoformat(row.data["at"]) for row in rows if row.kind == news}
-        each = [seen.get(number, seen.get(None)) for number in numbers]
+        each = [seen.get((number, news), seen.get((None, news))) for number in numbers]
         known = [at for at in each if at is not None]
         if len(known) == len(each):
             found[news] = max(known)

@@ -18,7 +18,7 @@ from aftersail.core.runtime.app import App
 from aftersail.core.store.engine import reading
 from aftersail.core.web.listing import PAGE, refunds, tickets
 from aftersail.core.web.models import RefundList, TicketList, TicketView
-from aftersail.core.web.ticket import ticket_view
+from aftersail.core.web.ticket import own_solutions, ticket_view
 
 HIGHEST: Final = 2**63 - 1
 """The highest number the databases know."""
@@ -58,7 +58,7 @@ def api_routes(app: App) -> APIRouter:
     @routes.get("/tickets/{number}", summary="Everything about one ticket", responses={404: {"model": Problem}})
     def one_ticket(number: Annotated[int, Path(ge=1, le=HIGHEST)]) -> TicketView:
         with reading(app.engine).connect() as conn:
-            found = ticket_view(conn, number)
+            found = ticket_view(conn, number, own_solutions(app))
         if found is None:
             raise HTTPException(404, f"there is no ticket {number}")
         return found

@@ -191,6 +191,8 @@ class ReturnView(Record):
         lines: the order lines that come back, by their external id.
         approval: how far the approval on the platform is; None where it has none.
         label: how far the label is; None where none is bought through an API.
+        proved_at: when it was proved that the goods are on their way back.
+        back_at: when they were here.
     """
 
     number: str
@@ -203,6 +205,48 @@ class ReturnView(Record):
     tracking_number: str | None
     label_link: str | None
     label_cost: str | None
+    proved_at: Instant | None
+    back_at: Instant | None
+
+
+class AppealView(Record):
+    """A second look at the ticket: an appeal, an objection or a mediation.
+
+    Attributes:
+        decides: the reviewer, or the third party; None while nobody may.
+        due_at: by when it has to be answered.
+        note: why it was decided so.
+        extended_until: the end of the service period that an approval extended.
+    """
+
+    id: int
+    kind: str
+    state: str
+    lodged_by: str
+    why: str
+    filed_at: Instant
+    due_at: Instant | None
+    breached_at: Instant | None
+    decides: str | None
+    mediated: bool
+    taken_at: Instant | None
+    decided_at: Instant | None
+    decided_by: str | None
+    note: str | None
+    extended_until: Instant | None
+
+
+class SolutionView(Record):
+    """What usually helps with the ticket's reason; it decides nothing.
+
+    Attributes:
+        remedies: what may be offered, the one that is tried first in front.
+    """
+
+    title: str
+    steps: tuple[str, ...]
+    remedies: tuple[str, ...]
+    templates: tuple[str, ...]
 
 
 class RefundList(Record):
@@ -255,5 +299,7 @@ class TicketView(Record):
     decisions: tuple[DecisionView, ...]
     remedies: tuple[RemedyView, ...]
     returns: tuple[ReturnView, ...]
+    appeals: tuple[AppealView, ...]
+    solutions: tuple[SolutionView, ...]
     tasks: tuple[TaskView, ...]
     history: tuple[HistoryLine, ...]

@@ -23,7 +23,7 @@ from aftersail.core.runtime.app import App
 from aftersail.core.store.engine import reading
 from aftersail.core.web.api import HIGHEST
 from aftersail.core.web.listing import PAGE, channel_ids, refunds, tickets
-from aftersail.core.web.ticket import ticket_view
+from aftersail.core.web.ticket import own_solutions, ticket_view
 
 ALL: Final = "all"
 _DAYS: Final = (1, 7, 30, 90)
@@ -58,7 +58,7 @@ class Pages:
         found = None
         if number <= HIGHEST:
             with reading(self._app.engine).connect() as conn:
-                found = ticket_view(conn, number)
+                found = ticket_view(conn, number, own_solutions(self._app))
         if found is None:
             raise HTTPException(404, f"There is no ticket {number}.")
         return self._render("ticket.html", title=f"Ticket {number}", found=found)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from pydantic import ValidationError
 
 from aftersail.core import clocks, policy
 from aftersail.core.contract import Money
+from aftersail.core.desk.returned import ReturnNews, seen_of
+from aftersail.core.desk.solutions import Solution, solutions_for
 from aftersail.core.insight.figures import exact_money
+from aftersail.core.policy import PackError
 from aftersail.core.remedies.returns import rma_rows
+from aftersail.core.runtime.app import App
 from aftersail.core.store import tables
 from aftersail.core.web.listing import money, remedy_view, ticket_row, ticket_rows
 from aftersail.core.web.models import (
+    AppealView,
     AttachmentView,
     CaseView,
     ClockView,
@@ -26,13 +33,28 @@ from aftersail.core.web.models import (
     RemedyView,
     ReturnView,
     ShipmentView,
+    SolutionView,
     TaskView,
     TicketView,
 )
 
+_log = structlog.get_logger(__name__)
 
-def ticket_view(conn: sa.Connection, number: int) -> TicketView | None:
-    """Read a ticket with everything that belongs to it; None where there is none of that number."""
+
+def own_solutions(app: App) -> tuple[Solution, ...]:
+    """The seller's own solutions; none while their file is wrong, which must not take the ticket's page down."""
+    try:
+        return app.solutions
+    except PackError as error:
+        _log.warning("solutions_unreadable", detail=str(error))
+        return ()
+
+
+def ticket_view(conn: sa.Connection, number: int, own: tuple[Solution, ...] = ()) -> TicketView | None:
+    """Read a ticket with everything that belongs to it; None where there is none of that number.
+
+    `own` are the seller's solutions, shown before those that come with aftersail.
+    """
     row = conn.execute(ticket_rows().where(tables.ticket.c.id == number)).first()
     if row is None:
         return None
@@ -50,6 +72,8 @@ def ticket_view(conn: sa.Connection, number: int) -> TicketView | None:
         decisions=_decisions(conn, number),
         remedies=_remedies(conn, number),
         returns=_returns(conn, number),
+        appeals=_appeals(conn, number),
+        solutions=tuple(_solution(each) for each in solutions_for(row.reason, own)),
         tasks=_tasks(conn, number),
         history=_history(conn, number),
     )
@@ -192,7 +216,40 @@ def _remedies(conn: sa.Connection, number: int) -> tuple[RemedyView, ...]:
 
 def _returns(conn: sa.Connection, number: int) -> tuple[ReturnView, ...]:
     rows = rma_rows(conn, tables.rma.c.ticket == number)
-    return tuple(ReturnView(**{name: row[name] for name in ReturnView.model_fields}) for row in rows)
+    seen = seen_of(conn, number)
+
+    def at(rma: str, news: ReturnNews) -> datetime | None:
+        return seen.get((rma, news), seen.get((None, news)))
+
+    return tuple(
+        ReturnView(
+            **{name: row[name] for name in ReturnView.model_fields if name in row},
+            proved_at=at(row["number"], ReturnNews.RETURN_PROOF),
+            back_at=at(row["number"], ReturnNews.GOODS_BACK),
+        )
+        for row in rows
+    )
+
+
+def _appeals(conn: sa.Connection, number: int) -> tuple[AppealView, ...]:
+    """Oldest first."""
+    appeal, clock = tables.appeal, tables.clock
+    listed = sa.select(appeal, clock.c.due_at, clock.c.breached_at).join(clock, appeal.c.clock == clock.c.id)
+    rows = conn.execute(listed.where(appeal.c.ticket == number).order_by(appeal.c.id)).mappings()
+    return tuple(
+        AppealView(
+            **{name: row[name] for name in AppealView.model_fields if name in row},
+            decides=row["mediator"] or row["reviewer"],
+            mediated=row["mediator"] is not None,
+        )
+        for row in rows
+    )
+
+
+def _solution(solution: Solution) -> SolutionView:
+    return SolutionView(
+        title=solution.title, steps=solution.steps, remedies=solution.remedies, templates=solution.templates
+    )
 
 
 def _tasks(conn: sa.Connection, number: int) -> tuple[TaskView, ...]:
