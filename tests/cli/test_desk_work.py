@@ -79,6 +79,15 @@ def test_f05_grade(people):
     assert "give --tier, --reason or --language" in people.fails("ann", "ticket", "grade", "1", code=2)
 
 
+def test_what_is_seen_of_a_return_is_written_down_once(people):
+    assert people("ann", "return", "seen", "1", "proof", "--at", "2026-01-02T10:00:00+01:00").startswith("ticket 1: ")
+    people("ann", "return", "seen", "1", "back")
+    told = [event["kind"] for event in show(people)["events"]]
+    assert [kind for kind in told if kind in {"return_proof", "goods_back"}] == ["return_proof", "goods_back"]
+    assert "is known already" in people.fails("ann", "return", "seen", "1", "back")
+    assert "is no instant" in people.fails("ann", "return", "seen", "1", "proof", "--at", "yesterday", code=2)
+
+
 def test_f10_extend(people, shop):
     said = ("--reason", "parts", "--report", "One day more.", "--tell-buyer", "We need one day more.")
     assert "a report to the marketplace or the manager is missing" in people.fails(

@@ -63,3 +63,12 @@ def test_f25_what_cannot_be_returned_says_why(desk, ticket):
     assert "no line 'l9'" in desk.fails("return", "open", str(ticket), "--line", "l9")
     assert "there is no ticket 77" in desk.fails("return", "open", "77")
     assert "there is no return RMA-9-9" in desk.fails("return", "label", "RMA-9-9")
+
+
+def test_a_task_is_done(desk, filling, ticket):
+    number = str(ticket)
+    desk("return", "open", number, "--label")
+    (task,) = desk.json("ticket", "show", number)["tasks"]
+    assert f"{task['id']} label_by_hand" in desk("ticket", "show", number).stdout
+    assert desk("ticket", "done", number, str(task["id"])).stdout == f"ticket {ticket}: label_by_hand is done\n"
+    assert "has no open task" in desk.fails("ticket", "done", number, str(task["id"]))
