@@ -14,6 +14,7 @@ import tenacity
 from pydantic import SecretStr
 
 from aftersail.core.contract import Ambiguous, ChannelContext, ChannelError, Invalid, RateLimited, Unavailable
+from aftersail.core.telemetry import http_call, span
 from aftersail.sdk.auth import TOKEN_REQUEST, TokenAuth
 from aftersail.sdk.errormap import DEFAULT_ERRORS, DEFAULT_RULES, ErrorMap, ErrorRule
 from aftersail.sdk.limits import Budget, Limit, Observer
@@ -218,7 +219,7 @@ class HttpClient:
         self.budget.draw(call.operation, cost)
         failed: _FailedError | None = None
         try:
-            response = self._client.send(request)
+            response = self._send(call, request)
         except httpx.HTTPError as error:
             failed = self._not_answered(call, error)
         except Unavailable as error:  # the token endpoint failed
@@ -237,6 +238,19 @@ class HttpClient:
             self._refuse(call, rule, response)
         if call.decode and response.content and not _is_json(response):
             self._unreadable(call)
+        return response
+
+    def _send(self, call: _Call, request: httpx.Request) -> httpx.Response:
+        channel, status = self._context.channel_id, None
+        began = time.perf_counter()
+        with span("http", channel=channel, operation=call.operation) as told:
+            try:
+                response = self._client.send(request)
+                status = response.status_code
+            finally:
+                http_call(channel, call.operation, status, time.perf_counter() - began)
+            if told is not None:
+                told.set_attribute("http.response.status_code", status)
         return response
 
     def _not_answered(self, call: _Call, error: httpx.HTTPError) -> _FailedError:

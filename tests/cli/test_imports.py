@@ -16,7 +16,19 @@ HEAVY = {
     *("aftersail_amazon", "aftersail_ebay", "aftersail_email", "aftersail_logistics", "aftersail_shopify"),
     *("ahocorasick", "alembic", "authres", "babel", "cel", "cel_expr_python", "chardet", "dbos", "fastapi", "flufl"),
     *("holidays", "httpcore", "httpx", "imap_tools", "jinja2", "minijinja", "nh3", "numpy", "opening_hours", "pluggy"),
-    *("psycopg", "py3langid", "pydantic", "pydantic_core", "pyrage", "pytest", "ruamel", "selectolax", "sqlalchemy"),
+    *(
+        "opentelemetry",
+        "prometheus_client",
+        "psycopg",
+        "py3langid",
+        "pydantic",
+        "pydantic_core",
+        "pyrage",
+        "pytest",
+        "ruamel",
+        "selectolax",
+        "sqlalchemy",
+    ),
     *("starlette", "structlog", "tenacity", "uvicorn", "asyncio", "http", "multiprocessing", "sqlite3", "ssl"),
 }
 OURS = {

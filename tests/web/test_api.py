@@ -90,4 +90,4 @@ def test_nothing_can_be_written(client, full_ticket):
 
 def test_probes(client):
     assert client.get("/healthz").text == "ok\n"
-    assert client.get("/readyz").text == "ready\n"
+    assert client.get("/readyz").json() == {"ready": True, "reasons": []}

@@ -71,7 +71,8 @@ def test_an_empty_database_is_not_ready(tmp_path: Path, clock):
     with TestClient(create_app(app), base_url=LOCAL) as client:
         assert client.get("/healthz").status_code == 200
         answer = client.get("/readyz")
-        assert (answer.status_code, answer.text) == (503, "the database is empty; run: aftersail init\n")
+        why = {"check": "store", "why": "the database is empty; run: aftersail init"}
+        assert (answer.status_code, answer.json()) == (503, {"ready": False, "reasons": [why]})
     app.close()
 
 
@@ -99,7 +100,8 @@ def test_a_database_that_is_gone_is_told_and_not_ready(app, client, monkeypatch)
     assert answer.status_code == 503
     assert "The database cannot be read" in answer.text
     ready = client.get("/readyz")
-    assert (ready.status_code, ready.text) == (503, "the database cannot be reached\n")
+    why = {"check": "store", "why": "the database cannot be reached"}
+    assert (ready.status_code, ready.json()) == (503, {"ready": False, "reasons": [why]})
 
 
 def test_it_is_served_beside_the_daemon_and_stops_cleanly(app, full_ticket):

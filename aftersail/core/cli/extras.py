@@ -21,6 +21,7 @@ _MODULES: Final = {
     "minijinja": "desk",
     "nh3": "desk",
     "opening_hours": "desk",
+    "prometheus_client": "desk",
     "psycopg": "desk",
     "py3langid": "desk",
     "pyrage": "desk",

@@ -57,12 +57,13 @@ def run(ctx: click.Context, until_idle: bool) -> None:
 
     from aftersail.core.cli.session import open_app
     from aftersail.core.runtime.daemon import Daemon, DaemonError, LeaseLostError
+    from aftersail.core.runtime.telemetry import telemetry
 
     with open_app(ctx, check_schema=False) as app:
         app.migrate()
         web = app.settings.web
         try:
-            with _pages(app) if web.listen else nullcontext():
+            with telemetry(), _pages(app) if web.listen else nullcontext():
                 clean = Daemon(app).run(until_idle=until_idle)
         except LeaseLostError as error:
             click.echo(f"Error: {error}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import sqlalchemy as sa
+import structlog
 
 from aftersail.core.contract import CaseAction, CaseDecision, Money, RefundLine, RefundRequest
 from aftersail.core.desk.answers import compose, route
@@ -34,6 +35,9 @@ from aftersail.core.remedies.states import RemedyState
 from aftersail.core.remedies.tasks import close_answered, open_task
 from aftersail.core.store import tables
 from aftersail.core.store.unit import Unit
+from aftersail.core.telemetry import span
+
+_log = structlog.get_logger(__name__)
 
 ACKNOWLEDGEMENT: Final = "acknowledge"
 """The template of a mere receipt, which stops no clock."""
@@ -52,6 +56,12 @@ def judge(unit: Unit, services: Services, ticket_id: int, *, first: bool, act: b
         act: False where the seller has dealt with it already: then nothing is planned.
     """
     ticket = get_ticket(unit.conn, ticket_id)
+    with span("judge", channel=ticket.channel, ticket=ticket_id):
+        return _judge(unit, services, ticket, first=first, act=act)
+
+
+def _judge(unit: Unit, services: Services, ticket: Any, *, first: bool, act: bool) -> Decision:
+    ticket_id = ticket.id
     pack = pack_of(services, ticket)
     facts = gather(unit.conn, ticket, services, unit.now)
     decision = decide(pack, facts, unit.now)
@@ -74,6 +84,7 @@ def judge(unit: Unit, services: Services, ticket_id: int, *, first: bool, act: b
         start_clocks(unit, ticket_id, decision.targets, hours, ticket.filed_at)
     keep_refund_clocks(unit, ticket_id, decision.targets, hours)
     unit.record("decided", ticket.channel, ticket_id, why=decision.summary, tier=decision.tier)
+    _log.debug("judged", channel=ticket.channel, ticket=ticket_id, pack=decision.pack_id, version=decision.pack_version)
     if act:
         hand_over(unit, services, ticket, pack, hours, decision.actions)
     ensure_owner(unit, services, get_ticket(unit.conn, ticket_id), pack, facts)

@@ -20,6 +20,7 @@ from aftersail.core.store import tables
 from aftersail.core.store.engine import reading
 from aftersail.core.store.unit import Notify, Unit, unit_of_work
 from aftersail.core.store.write import upsert
+from aftersail.core.telemetry import span
 
 _log = structlog.get_logger(__name__)
 
@@ -95,14 +96,15 @@ class Intake:
         seen = {cursor}
         while True:
             try:
-                page = self._fetch(channel, stream, cursor)
+                with span("sync page", channel=channel.id, stream=stream):
+                    page = self._fetch(channel, stream, cursor)
+                    self._store(channel, stream, page, report)
             except CursorExpired as expired:
                 if restarted:
                     raise
                 restarted, cursor, seen = True, None, {None}
                 _log.info("cursor_expired", channel=channel.id, stream=stream, detail=str(expired))
                 continue
-            self._store(channel, stream, page, report)
             progress(report)
             cursor = page.cursor if page.cursor is not None else cursor
             if not page.more:

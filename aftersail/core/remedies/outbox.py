@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from aftersail.core.contract import (
     ChannelError,
@@ -30,6 +31,7 @@ from aftersail.core.remedies.tasks import open_task
 from aftersail.core.store import tables
 from aftersail.core.store.engine import reading
 from aftersail.core.store.unit import Notify, Unit, unit_of_work
+from aftersail.core.telemetry import span
 
 if TYPE_CHECKING:
     from aftersail.core.jobs import Jobs
@@ -79,8 +81,15 @@ class Outbox:
         row = self._read(key)
         if row is None:
             _log.warning("remedy_gone", key=key)
-        elif row.next_at is not None and row.next_at > self._now():
-            _log.info("remedy_too_early", key=key)  # a job that ran before; the next one comes at its time
+            return
+        known = {"channel": row.channel, "ticket": row.ticket}
+        name = "remedy send" if row.state == RemedyState.APPROVED else "remedy look-up"
+        with bound_contextvars(**known, remedy=key), span(name, kind=row.kind, **known):
+            self._step(row)
+
+    def _step(self, row: Any) -> None:
+        if row.next_at is not None and row.next_at > self._now():
+            _log.info("remedy_too_early")  # a job that ran before; the next one comes at its time
         elif row.state == RemedyState.APPROVED:
             self._send(row)
         elif row.state == RemedyState.CLAIMED:
@@ -261,6 +270,7 @@ class Outbox:
                 why=outcome.detail,
                 external_id=outcome.external_id,
             )
+            _log.info("remedy_moved", kind=row.kind, became=became)
         if outcome.attention:
             needs_attention(unit, row.channel, outcome.attention)
         if outcome.state is RemedyState.SETTLED:

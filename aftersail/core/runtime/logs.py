@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any, Final
@@ -12,6 +13,9 @@ import structlog
 from aftersail.core.runtime.settings import LogSettings
 
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_MAIL_ADDRESS: Final = re.compile(r"[^\s<>\"'(),:;@]+@[^\s<>\"'(),:;@]+\.[^\s<>\"'(),:;@]+")
+_ROW_DETAIL: Final = re.compile(r"(?m)^DETAIL: .*$|^\[parameters: .*$")
+"""What a database adds to an error: the row, and so what a buyer wrote."""
 _SECRET_KEYS: Final = ("password", "secret", "token", "authorization", "api_key")
 
 
@@ -20,6 +24,14 @@ def _hide(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[st
     for key in event:
         if any(word in key.lower() for word in _SECRET_KEYS):
             event[key] = "***"
+    return event
+
+
+def _spare_people(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Take out of every text what names a person or quotes a row: errors repeat what platforms and databases say."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = _MAIL_ADDRESS.sub("***@***", _ROW_DETAIL.sub("DETAIL: ***", value))
     return event
 
 
@@ -35,6 +47,7 @@ def configure_logs(settings: LogSettings) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _hide,
             structlog.processors.format_exc_info,
+            _spare_people,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),

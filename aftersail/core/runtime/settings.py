@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
 from aftersail.core.desk.declared import CustomerRow, Declared, Delivery, GoodsRow, unreached
 from aftersail.core.desk.roster import Roster, complaints
@@ -39,10 +39,27 @@ class WebSettings(_Section):
     """Where the desk's pages are served, such as `127.0.0.1:8080`; no address, no pages.
 
     `allow_remote` lets others than this machine in: there is no sign-in yet, so put a proxy with one in front.
+    `metrics_token` lets whoever shows it (`Authorization: Bearer …`) read `/metrics` and the reasons of `/readyz` from
+    another machine; the environment variable `AFTERSAIL_METRICS_TOKEN` wins over it.
     """
 
     listen: str | None = None
     allow_remote: bool = False
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
+
+
+class ReadyLimits(_Section):
+    """How far things may be behind, in seconds, before `/readyz` answers 503.
+
+    Attributes:
+        queue_lag: how long a job may wait for its turn.
+        unsent_reply: how long an answer that nobody needs to approve may wait to leave.
+        channel: how long ago a channel's last good sync may be; never less than three of its own polls.
+    """
+
+    queue_lag: int = Field(default=300, ge=1)
+    unsent_reply: int = Field(default=900, ge=1)
+    channel: int = Field(default=3600, ge=1)
 
 
 class LogSettings(_Section):
@@ -89,6 +106,7 @@ class Settings(_Section):
         database: `sqlite:///file.db` or `postgresql://…`; a relative SQLite path counts from the settings file.
         pack: id of the policy pack in use.
         packs: folder with the seller's own packs.
+        ready: how far things may be behind before the desk counts as not ready.
         desk: who works at the desk, and who gets which tickets.
         goods: what the seller knows of the goods, the first row that says something of an article before the others.
         delivery: what delivery costs.
@@ -100,6 +118,7 @@ class Settings(_Section):
     packs: Path | None = None
     plugins: PluginSettings = PluginSettings()
     web: WebSettings = WebSettings()
+    ready: ReadyLimits = ReadyLimits()
     log: LogSettings = LogSettings()
     desk: DeskSettings = DeskSettings()
     goods: tuple[GoodsRow, ...] = ()
@@ -186,7 +205,10 @@ def _resolved(settings: Settings, path: Path) -> Settings:
     packs = folder / settings.packs if settings.packs else None
     solutions = folder / settings.desk.solutions if settings.desk.solutions else None
     desk = settings.desk.model_copy(update={"solutions": solutions})
-    return settings.model_copy(update={"database": database, "packs": packs, "desk": desk})
+    web = settings.web
+    if token := os.environ.get("AFTERSAIL_METRICS_TOKEN"):
+        web = web.model_copy(update={"metrics_token": SecretStr(token)})
+    return settings.model_copy(update={"database": database, "packs": packs, "desk": desk, "web": web})
 
 
 def _problem(document: Document, details: Any) -> Problem:

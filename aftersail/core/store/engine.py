@@ -138,7 +138,9 @@ def _open_sqlite(url: sa.URL, *, durable: bool) -> sa.Engine:
             raise DatabaseUrlError(f"the database URL names the folder {path}; name a file: sqlite:///{path}/desk.db")
         if not path.parent.is_dir():
             raise DatabaseUrlError(f"the folder of the database does not exist; create it: mkdir -p {path.parent}")
-    engine = sa.create_engine(url, pool_size=20, max_overflow=20, connect_args={"timeout": _BUSY_SECONDS})
+    engine = sa.create_engine(
+        url, pool_size=20, max_overflow=20, hide_parameters=True, connect_args={"timeout": _BUSY_SECONDS}
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -191,4 +193,6 @@ def _open_postgres(url: sa.URL, *, durable: bool) -> sa.Engine:
     arguments: dict[str, Any] = {} if "application_name" in url.query else {"application_name": "aftersail"}
     if not durable:
         arguments["options"] = "-c synchronous_commit=off"
-    return sa.create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True, connect_args=arguments)
+    return sa.create_engine(
+        url, pool_size=20, max_overflow=20, hide_parameters=True, pool_pre_ping=True, connect_args=arguments
+    )

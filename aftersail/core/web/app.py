@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 from fastapi.exception_handlers import http_exception_handler
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from aftersail import __version__
 from aftersail.core.runtime.app import App
-from aftersail.core.store.engine import reading
-from aftersail.core.store.migrate import SchemaError, check_schema
 from aftersail.core.web.api import api_routes
+from aftersail.core.web.metrics import Metrics
 from aftersail.core.web.pages import Pages
 from aftersail.core.web.present import FOLDER, environment
+from aftersail.core.web.probes import probe_routes
 from aftersail.core.web.security import Failures, LocalOnly, SecureHeaders
 from aftersail.core.web.webhooks import webhook_route
 
@@ -33,6 +36,12 @@ def create_app(app: App, *, allow_remote: bool = False) -> FastAPI:
             no sign-in yet: whoever reaches them sees everything. Webhooks and probes are for anybody.
     """
     pages = Pages(app, environment())
+    metrics = Metrics(app)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        metrics.close()
 
     def failure(scope: Scope, error: Exception) -> Response:
         database = isinstance(error, OperationalError)
@@ -47,6 +56,7 @@ def create_app(app: App, *, allow_remote: bool = False) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's page loads its scripts from a CDN.
         redoc_url=None,
+        lifespan=lifespan,
         middleware=[
             Middleware(SecureHeaders),
             Middleware(Failures, answer=failure),
@@ -56,7 +66,7 @@ def create_app(app: App, *, allow_remote: bool = False) -> FastAPI:
     made.include_router(api_routes(app))
     made.routes.extend(pages.routes())
     made.routes.append(webhook_route(app))
-    made.routes.extend(_probes(app))
+    made.routes.extend(probe_routes(app, metrics, allow_remote=allow_remote))
     made.routes.append(Mount("/static", StaticFiles(directory=FOLDER / "static"), name="static"))
 
     @made.exception_handler(HTTPException)
@@ -70,23 +80,4 @@ def create_app(app: App, *, allow_remote: bool = False) -> FastAPI:
 
 
 def _is_page(path: str) -> bool:
-    return not path.startswith(("/api", "/webhooks/", "/static/", "/healthz", "/readyz"))
-
-
-def _probes(app: App) -> list[Route]:
-    def alive(_: Request) -> Response:
-        return PlainTextResponse("ok\n")
-
-    def ready(_: Request) -> Response:
-        try:
-            check_schema(reading(app.engine))
-        except SchemaError as error:
-            return PlainTextResponse(f"{error}\n", status_code=503)
-        except OperationalError:
-            return PlainTextResponse("the database cannot be reached\n", status_code=503)
-        return PlainTextResponse("ready\n")
-
-    return [
-        Route("/healthz", alive, methods=["GET"], include_in_schema=False),
-        Route("/readyz", ready, methods=["GET"], include_in_schema=False),
-    ]
+    return not path.startswith(("/api", "/webhooks/", "/static/", "/healthz", "/readyz", "/metrics"))

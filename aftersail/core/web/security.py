@@ -28,8 +28,13 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_FOR_ANYBODY: Final = ("/webhooks/", "/healthz", "/readyz")
+_FOR_ANYBODY: Final = ("/webhooks/", "/healthz", "/readyz", "/metrics")  # the last two tell their reasons to few
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+
+
+def is_local(headers: Headers) -> bool:
+    """Tell whether a request was made to this machine's own address, and through no proxy."""
+    return is_loopback(host_of(headers.get("host", ""))) and not any(name in headers for name in _FORWARDED)
 
 
 class SecureHeaders:
@@ -66,12 +71,11 @@ class LocalOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and not scope["path"].startswith(_FOR_ANYBODY):
-            headers = Headers(scope=scope)
-            if not is_loopback(host_of(headers.get("host", ""))) or any(name in headers for name in _FORWARDED):
-                why = "These pages have no sign-in yet and answer only to this machine: open http://127.0.0.1 here.\n"
-                await PlainTextResponse(why, status_code=403)(scope, receive, send)
-                return
+        guarded = scope["type"] == "http" and not scope["path"].startswith(_FOR_ANYBODY)
+        if guarded and not is_local(Headers(scope=scope)):
+            why = "These pages have no sign-in yet and answer only to this machine: open http://127.0.0.1 here.\n"
+            await PlainTextResponse(why, status_code=403)(scope, receive, send)
+            return
         await self._app(scope, receive, send)
 
 
