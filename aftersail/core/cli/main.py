@@ -30,6 +30,8 @@ _COMMANDS: Final = {
     "jobs": (f"{_HERE}.jobs", "jobs", "List the daemon's work; retry or cancel a job."),
     "duty": (f"{_HERE}.duty", "duty", "Estimate duty and import tax, with the source of every rate."),
     "report": (f"{_HERE}.report", "report", "Figures of the desk, now or of a month."),
+    "backup": (f"{_HERE}.backup", "backup", "Back the whole desk up into one file, while the daemon runs."),
+    "restore": (f"{_HERE}.backup", "restore", "Put a backup back."),
     "doctor": (f"{_HERE}.doctor", "doctor", "Check everything: settings, database, plugins, channels, packs."),
 }
 

@@ -21,10 +21,12 @@ from aftersail.core.policy import PackError, PackNotFoundError
 from aftersail.core.remedies.people import RemedyError
 from aftersail.core.remedies.returns import ReturnError
 from aftersail.core.runtime.app import App
+from aftersail.core.runtime.archive import BackupError
 from aftersail.core.runtime.channels import ChannelConfigError
 from aftersail.core.runtime.logs import configure_logs
 from aftersail.core.runtime.secrets import SecretError
 from aftersail.core.runtime.settings import LogSettings, SettingsError
+from aftersail.core.runtime.standing import DaemonRunsError
 from aftersail.core.store.engine import DatabaseUrlError
 from aftersail.core.store.migrate import SchemaError
 
@@ -34,9 +36,11 @@ if TYPE_CHECKING:
 _KNOWN = (
     ActivationError,
     AuthorityError,
+    BackupError,
     ChannelConfigError,
     ChannelError,
     ConnectorDefectError,
+    DaemonRunsError,
     DatabaseUrlError,
     FileFormatError,
     HostError,

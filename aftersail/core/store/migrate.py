@@ -40,7 +40,12 @@ def current(engine: sa.Engine) -> str | None:
         return MigrationContext.configure(conn).get_current_revision()
 
 
-def _check_known(revision: str | None) -> None:
+def check_known(revision: str | None) -> None:
+    """Make sure that this version knows a revision.
+
+    Raises:
+        SchemaError: it is a newer version's.
+    """
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if revision is not None and revision not in known:
         raise SchemaError(f"the database stands at {revision}, which this version does not know; upgrade aftersail")
@@ -55,7 +60,7 @@ def upgrade(engine: sa.Engine) -> None:
     before = current(engine)
     if before == newest():
         return
-    _check_known(before)
+    check_known(before)
     with engine.begin() as conn:
         command.upgrade(_config(conn), "head")
 
@@ -70,5 +75,5 @@ def check_schema(engine: sa.Engine) -> None:
     if stands is None:
         raise SchemaError("the database is empty; run: aftersail init")
     if stands != newest():
-        _check_known(stands)
+        check_known(stands)
         raise SchemaError(f"the database stands at {stands}, this version needs {newest()}; run: aftersail init")
