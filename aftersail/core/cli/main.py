@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "report": (f"{_HERE}.report", "report", "Figures of the desk, now or of a month."),
     "backup": (f"{_HERE}.backup", "backup", "Back the whole desk up into one file, while the daemon runs."),
     "restore": (f"{_HERE}.backup", "restore", "Put a backup back."),
+    "db": (f"{_HERE}.db", "db", "Move the desk to another database."),
     "doctor": (f"{_HERE}.doctor", "doctor", "Check everything: settings, database, plugins, channels, packs."),
 }
 

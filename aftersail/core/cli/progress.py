@@ -49,3 +49,24 @@ def counted_progress(text: str, *, quiet: bool) -> Iterator[Callable[[int, int],
     with Progress(*columns, console=Console(stderr=True)) as progress:
         line = progress.add_task(text, total=None)
         yield lambda done, total: progress.update(line, completed=done, total=total)
+
+
+@contextmanager
+def table_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar per table of how many of its rows are there; nothing at all when `quiet`."""
+    if quiet:
+        yield lambda _table, _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        lines: dict[str, TaskID] = {}
+
+        def update(table: str, done: int, total: int) -> None:
+            if table not in lines:
+                lines[table] = progress.add_task(table, total=total)
+            progress.update(lines[table], completed=done)
+
+        yield update

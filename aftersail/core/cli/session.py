@@ -27,6 +27,7 @@ from aftersail.core.runtime.logs import configure_logs
 from aftersail.core.runtime.secrets import SecretError
 from aftersail.core.runtime.settings import LogSettings, SettingsError
 from aftersail.core.runtime.standing import DaemonRunsError
+from aftersail.core.store.copying import CopyError
 from aftersail.core.store.engine import DatabaseUrlError
 from aftersail.core.store.migrate import SchemaError
 
@@ -40,6 +41,7 @@ _KNOWN = (
     ChannelConfigError,
     ChannelError,
     ConnectorDefectError,
+    CopyError,
     DaemonRunsError,
     DatabaseUrlError,
     FileFormatError,

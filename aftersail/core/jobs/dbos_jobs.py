@@ -187,6 +187,18 @@ class DbosJobs:
             self._client.delete_workflows([carrier.workflow_id])
         return rescued
 
+    def hand_over_open(self, tx: sa.Connection) -> int:
+        """Hand over every job that waits or was running, in this transaction, to an engine that knows none of them.
+
+        Returns:
+            how many.
+        """
+        still_open = table.c.state.in_([JobState.WAITING, JobState.RUNNING])
+        rows = tx.execute(sa.select(table).where(still_open).order_by(table.c.created_at, table.c.id)).all()
+        for row in rows:
+            ledger.hand_over(tx, row, self.submit)
+        return len(rows)
+
     def register_queues(self, queues: Iterable[Queue], *, poll_seconds: float) -> None:
         """Tell the engine how to work on queues."""
         for queue in queues:

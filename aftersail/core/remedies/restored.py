@@ -29,7 +29,7 @@ def doubt_unsent(unit: Unit) -> int:
             move(unit, row.key, RemedyState.CANCELLED, source=RemedyState.PLANNED, detail=_WHY)
             open_task(unit, row.ticket, "reply_by_hand", f"{_WHY}; tell the buyer about the refund, if nobody has")
         else:
-            doubt = {"claimed_at": row.claimed_at or unit.now, "sent_at": row.sent_at or unit.now}
-            move(unit, row.key, RemedyState.UNKNOWN, detail=_WHY, looks=0, next_at=unit.now, **doubt)
+            at = {"claimed_at": row.claimed_at or unit.now, "sent_at": row.sent_at or unit.now, "next_at": unit.now}
+            move(unit, row.key, RemedyState.UNKNOWN, source=None, only=None, detail=_WHY, looks=0, **at)
         unit.record(f"{row.kind}_in_doubt", row.channel, row.ticket, key=row.key, why=_WHY)
     return len(rows)

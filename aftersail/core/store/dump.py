@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -70,9 +70,7 @@ def count_rows(conn: sa.Connection, tables: Mapping[str, sa.Table]) -> dict[str,
 
 def _copy_sqlite(conn: sa.Connection, path: Path, progress: Progress) -> None:
     # The transaction is open and has read: each step copies what it sees, so that no writer makes it begin again.
-    source = conn.connection.dbapi_connection
-    if not isinstance(source, sqlite3.Connection):
-        raise TypeError(f"{type(source).__name__} is no SQLite connection")
+    source: Any = conn.connection.dbapi_connection
     with closing(sqlite3.connect(path)) as target:
         source.backup(target, pages=_PAGES, progress=lambda _, left, total: progress(total - left, total))
         target.execute("PRAGMA journal_mode=DELETE")  # one file, without a journal beside it
