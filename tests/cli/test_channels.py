@@ -197,3 +197,55 @@ def test_a_plugin_that_is_gone_names_what_to_install(desk):
     desk.config.write_text("channels: {sales: {connector: cornershop}}\n")
     assert "pip install aftersail-cornershop" in desk.fails("channel", "check", "sales")
     assert "pip install aftersail-cornershop" in desk.fails("sync")
+
+
+def statuses(desk, code=0):
+    return {row["id"]: row for row in desk.json("channel", "status", code=code)}
+
+
+def test_status_names_the_command_that_mends(open_desk, shop):
+    assert {row["mend"] for row in statuses(open_desk).values()} == {
+        "aftersail sync --channel mail",
+        "aftersail sync --channel shop",
+    }
+    open_desk("sync")
+    assert {(row["state"], row["why"], row["mend"]) for row in statuses(open_desk).values()} == {("well", None, None)}
+    shop.shop.fail_next("*", 401, times=5)
+    open_desk("sync", "--channel", "shop", code=1)
+    found = statuses(open_desk, code=1)
+    assert found["mail"]["state"] == "well"
+    assert (found["shop"]["state"], found["shop"]["failures"]) == ("attention", 1)
+    assert found["shop"]["mend"] == "aftersail channel renew shop"
+    assert found["shop"]["synced_at"] is not None
+    assert found["shop"]["due_at"] is not None
+    table = open_desk("channel", "status", "shop", code=1).stdout
+    assert "aftersail channel renew shop" in table
+    assert "mail" not in table
+
+
+def test_status_tells_why_a_channel_fails(open_desk, shop):
+    text = open_desk.config.read_text()
+    port = f"imap_port: {shop.mail.imap_port}"
+    open_desk.config.write_text(text.replace(port, "imap_port: 9"))
+    open_desk("sync", "--channel", "mail", code=1)
+    row = statuses(open_desk)["mail"]
+    assert (row["state"], row["mend"]) == ("failing", "aftersail channel check mail")
+    assert row["why"].startswith("Unavailable: ")
+
+
+def test_status_of_a_plugin_that_is_gone_names_what_to_install(desk):
+    desk.config.write_text(
+        f"{desk.config.read_text().replace('channels: {}', '')}\nchannels: {{sales: {{connector: cornershop}}}}\n"
+    )
+    desk("sync", code=1)
+    row = statuses(desk, code=1)["sales"]
+    assert row["mend"] == "pip install aftersail-cornershop"
+
+
+def test_status_counts_what_is_on_its_way_and_what_was_given_up(open_desk, shop):
+    shop.buy_and_complain()
+    open_desk("sync")
+    found = statuses(open_desk)
+    assert sum(row["unsent"] for row in found.values()) >= 1
+    assert {row["parked"] for row in found.values()} == {0}
+    assert "configured are: mail, shop" in open_desk.fails("channel", "status", "shpo")

@@ -22,6 +22,18 @@ _COLUMNS: Final = {
     "attention": "Needs attention",
 }
 
+_STATUS: Final = {
+    "id": "Channel",
+    "state": "State",
+    "synced_at": "Last success",
+    "due_at": "Next",
+    "failures": "Failures",
+    "unsent": "Unsent",
+    "parked": "Parked",
+    "mend": "Mend",
+    "why": "Why",
+}
+
 
 @click.group()
 def channel() -> None:
@@ -45,6 +57,33 @@ def list_channels(ctx: click.Context, as_json: bool) -> None:
             query = sa.select(tables.channel).where(tables.channel.c.active).order_by(tables.channel.c.id)
             rows = [dict(row._mapping) for row in conn.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
     print_rows(rows, _COLUMNS, as_json=as_json, empty="no channels; aftersail channel add", wide="Needs attention")
+
+
+@channel.command()
+@click.argument("name", required=False)
+@json_option
+@click.pass_context
+def status(ctx: click.Context, name: str | None, as_json: bool) -> None:
+    """Tell how channels stand, why one is not well, and the command that mends it; code 1 if a person is needed."""
+    from aftersail.core.cli.session import open_app
+    from aftersail.core.insight.channel_status import channel_statuses
+    from aftersail.core.insight.health import ChannelState
+    from aftersail.core.store.engine import reading
+
+    with open_app(ctx) as app:
+        app.register_channels()
+        if name is not None:
+            _configured(app, name)
+        with reading(app.engine).connect() as conn:
+            found = [
+                each
+                for each in channel_statuses(conn, app.now())
+                if each.id == name or (name is None and each.state is not ChannelState.OFF)
+            ]
+    rows = [dict(each) for each in found]
+    print_rows(rows, _STATUS, as_json=as_json, empty="no channels; aftersail channel add", wide="Why")
+    if any(each.state is ChannelState.ATTENTION for each in found):
+        ctx.exit(1)
 
 
 @channel.command()
