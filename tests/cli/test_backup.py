@@ -375,3 +375,31 @@ def test_what_waited_to_leave_is_doubted(desk, empty, tmp_path):
     restored.dispose()
     assert [states[key] for key in ("pay", "tell", "asks", "paid")] == ["unknown", "cancelled", "planned", "settled"]
     assert any("restored from a backup" in why for why in asked)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flag", [(), ("--nothing-sent-since",)], ids=["default", "nothing sent since"])
+def test_what_left_after_the_backup_does_not_leave_again(open_desk, shop, tmp_path, flag):
+    shop.buy_and_complain()
+    open_desk("sync")
+    file = tmp_path / "b.tar.gz"
+    open_desk("backup", str(file))
+    if flag:  # it is true: what waits leaves after the restore
+        open_desk("restore", str(file), "--force", *flag)
+        shop.run_until_idle()
+    else:
+        shop.run_until_idle()
+        assert len(shop.shop.ledger) == len(shop.mail.sent) == 1
+        assert open_desk.json("restore", str(file), "--force")["in_doubt"] >= 1
+        shop.run_until_idle()
+    assert len(shop.shop.ledger) == 1
+    assert len(shop.mail.sent) == 1
+    refunds = shop.rows(sa.select(tables.remedy.c.state).where(tables.remedy.c.kind == "refund"))
+    assert {row.state for row in refunds} == {"settled"}
+    replies = shop.rows(sa.select(tables.remedy.c.state).where(tables.remedy.c.kind == "reply"))
+    asked = shop.rows(sa.select(tables.task.c.kind).where(tables.task.c.closed_at.is_(None)))
+    if flag:
+        assert {row.state for row in replies} == {"settled"}
+    else:
+        assert {row.state for row in replies} <= {"cancelled", "unknown"}
+        assert {row.kind for row in asked} & {"reply_by_hand", "reply_unknown"}
