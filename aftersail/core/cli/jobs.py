@@ -46,14 +46,17 @@ def list_jobs(ctx: click.Context, state: tuple[str, ...], limit: int, as_json: b
 @click.pass_context
 def retry(ctx: click.Context, job_id: str) -> None:
     """Give a parked or cancelled job all its attempts again."""
-    from aftersail.core.cli.session import open_app
+    from aftersail.core.cli.session import actor, open_app
     from aftersail.core.jobs import UnknownJobError
+    from aftersail.core.store.unit import unit_of_work
 
     with open_app(ctx) as app:
         try:
             app.jobs.retry(job_id)
         except (UnknownJobError, ValueError) as error:
             raise click.ClickException(str(error)) from None
+        with unit_of_work(app.engine, app.now()) as unit:
+            unit.record("job_retried", "", actor=actor(), job=job_id)
     click.echo(f"{job_id} runs again")
 
 
@@ -62,12 +65,15 @@ def retry(ctx: click.Context, job_id: str) -> None:
 @click.pass_context
 def cancel(ctx: click.Context, job_id: str) -> None:
     """Take a job out of its queue; one that is running gets no further attempt."""
-    from aftersail.core.cli.session import open_app
+    from aftersail.core.cli.session import actor, open_app
     from aftersail.core.jobs import UnknownJobError
+    from aftersail.core.store.unit import unit_of_work
 
     with open_app(ctx) as app:
         try:
             state = app.jobs.cancel(job_id)
         except UnknownJobError as error:
             raise click.ClickException(str(error)) from None
+        with unit_of_work(app.engine, app.now()) as unit:
+            unit.record("job_cancelled", "", actor=actor(), job=job_id, state=state)
     click.echo(f"{job_id} is {state}")

@@ -33,6 +33,8 @@ _COMMANDS: Final = {
     "backup": (f"{_HERE}.backup", "backup", "Back the whole desk up into one file, while the daemon runs."),
     "restore": (f"{_HERE}.backup", "restore", "Put a backup back."),
     "db": (f"{_HERE}.db", "db", "Move the desk to another database."),
+    "audit": (f"{_HERE}.audit", "audit", "List who did what; verify, seal and export the audit log."),
+    "privacy": (f"{_HERE}.privacy", "privacy", "Export or erase a buyer; purge what is older than the settings say."),
     "doctor": (f"{_HERE}.doctor", "doctor", "Check everything: settings, database, plugins, channels, packs."),
 }
 

@@ -33,7 +33,12 @@ def _plain(value: object) -> object:
 
 def print_json(value: object) -> None:
     """Print a value as JSON."""
-    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    click.echo(json_text(value))
+
+
+def json_text(value: object) -> str:
+    """Write a value as JSON, as it is printed."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
 
 
 def print_rows(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import rich_click as click
 
+from aftersail.core.cli.instants import instant_of
 from aftersail.core.cli.output import json_option, print_json, visible
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ def simulate(ctx: click.Context, draft: str, since: str, until: str | None, exam
 
     with open_app(ctx) as app:
         now = app.now()
-        end = _instant(until, now, "--until") if until else now
+        end = instant_of(until, now, "--until") if until else now
         found = _simulated(
-            app, draft_of(app, draft), _instant(since, now, "--since"), end, examples=examples, quiet=as_json
+            app, draft_of(app, draft), instant_of(since, now, "--since"), end, examples=examples, quiet=as_json
         )
     if as_json:
         print_json(found.model_dump(mode="json"))
@@ -63,7 +64,7 @@ def activate(ctx: click.Context, pack: str, begin: str | None, since: str, yes: 
 
     with open_app(ctx) as app:
         now = app.now()
-        wanted = None if begin is None else from_now(now) if begin == "now" else _instant(begin, now, "--from")
+        wanted = None if begin is None else from_now(now) if begin == "now" else instant_of(begin, now, "--from")
         path = Path(pack)
         if path.is_file():
             proposal = propose_file(app.packs, path, wanted)
@@ -71,7 +72,7 @@ def activate(ctx: click.Context, pack: str, begin: str | None, since: str, yes: 
             raise click.BadParameter("it goes with a FILE; an older id@version begins now", param_hint="--from")
         else:
             proposal = propose_version(app.packs, *_version(app, pack), now)
-        _confirmed(app, proposal, _instant(since, now, "--since"), yes=yes)
+        _confirmed(app, proposal, instant_of(since, now, "--since"), yes=yes)
 
 
 @click.command()
@@ -90,7 +91,7 @@ def rollback(ctx: click.Context, pack: str | None, since: str, yes: bool) -> Non
     with open_app(ctx) as app:
         now = app.now()
         _confirmed(
-            app, propose_rollback(app.packs, pack or app.settings.pack, now), _instant(since, now, "--since"), yes=yes
+            app, propose_rollback(app.packs, pack or app.settings.pack, now), instant_of(since, now, "--since"), yes=yes
         )
 
 
@@ -156,23 +157,3 @@ def _simulated(app: App, draft: Draft, since: datetime, until: datetime, *, exam
     source = DraftSource.of(app.pack_folders, draft)
     with counted_progress("requests played", quiet=quiet) as progress:
         return simulate_long_history(app.engine, source, since=since, until=until, examples=examples, progress=progress)
-
-
-def _instant(text: str, now: datetime, option: str) -> datetime:
-    """Read an instant: how long ago, a date (its midnight in UTC), or a date with time and zone."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from aftersail.core.policy.values import Duration
-
-    try:
-        if text[:4].isdecimal() and text[4:5] == "-":
-            day = date.fromisoformat(text[:10])
-            found = datetime.fromisoformat(text) if len(text) > len("2026-11-22") else None
-            found = found or datetime(day.year, day.month, day.day, tzinfo=UTC)
-            if found.tzinfo is not None:
-                return found.astimezone(UTC)
-            raise ValueError(text)
-        return now - TypeAdapter[timedelta](Duration).validate_python(text)
-    except (ValidationError, ValueError, OverflowError):
-        form = "write 90d for ninety days ago, 2026-11-22, or 2026-11-22T12:00:00+01:00"
-        raise click.BadParameter(f"{text!r} is no instant; {form}", param_hint=option) from None

@@ -13,6 +13,8 @@ import rich_click as click
 from aftersail.core.contract import ChannelError
 from aftersail.core.desk.activation import ActivationError
 from aftersail.core.desk.authority import AuthorityError
+from aftersail.core.desk.buyers import BuyerError
+from aftersail.core.desk.erasure import ErasureError
 from aftersail.core.desk.tickets import TicketError
 from aftersail.core.host import HostError
 from aftersail.core.host.channel import ConnectorDefectError
@@ -38,12 +40,14 @@ _KNOWN = (
     ActivationError,
     AuthorityError,
     BackupError,
+    BuyerError,
     ChannelConfigError,
     ChannelError,
     ConnectorDefectError,
     CopyError,
     DaemonRunsError,
     DatabaseUrlError,
+    ErasureError,
     FileFormatError,
     HostError,
     PackError,

@@ -147,7 +147,19 @@ def activate(unit: Unit, folder: Path | None, proposal: Proposal, actor: str) ->
     written = None if proposal.stored else _target(folder, proposal)
     if known is None:
         _check_past(unit, proposal)
-        unit.conn.execute(sa.insert(tables.pack_activation), _row(unit, proposal, actor))
+        row = _row(unit, proposal, actor)
+        unit.conn.execute(sa.insert(tables.pack_activation), row)
+        begins, before = row["effective_from"].isoformat(), proposal.before
+        unit.record(
+            "pack_activated",
+            "",
+            actor=actor,
+            pack=row["pack_id"],
+            before=before.version if before else None,
+            after=row["version"],
+            effective_from=begins,
+            hash=row["hash"],
+        )
     elif written is None:
         raise ActivationError(f"{proposal.name} is active already, since {known.activated_at:%Y-%m-%d %H:%M} UTC")
     if written is not None:

@@ -83,7 +83,8 @@ def _judge(unit: Unit, services: Services, ticket: Any, *, first: bool, act: boo
     if first:
         start_clocks(unit, ticket_id, decision.targets, hours, ticket.filed_at)
     keep_refund_clocks(unit, ticket_id, decision.targets, hours)
-    unit.record("decided", ticket.channel, ticket_id, why=decision.summary, tier=decision.tier)
+    by = {"pack": f"{decision.pack_id}@{decision.pack_version}", "before": ticket.tier}
+    unit.record("decided", ticket.channel, ticket_id, why=decision.summary, tier=decision.tier, **by)
     _log.debug("judged", channel=ticket.channel, ticket=ticket_id, pack=decision.pack_id, version=decision.pack_version)
     if act:
         hand_over(unit, services, ticket, pack, hours, decision.actions)

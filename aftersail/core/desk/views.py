@@ -16,6 +16,7 @@ from aftersail.core.policy import Decision
 from aftersail.core.remedies.returns import rma_rows
 from aftersail.core.remedies.states import RemedyKind
 from aftersail.core.store import tables
+from aftersail.core.store.audit import told
 
 _ABOUT_TICKET: Final = {
     "messages": (tables.message, "sent_at"),
@@ -70,7 +71,8 @@ def ticket_view(conn: sa.Connection, number: int) -> dict[str, Any]:
     ticket = get_ticket(conn, number)
     view = dict(ticket._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
     for name, (table, order) in _ABOUT_TICKET.items():
-        query = sa.select(table).where(table.c.ticket == number).order_by(table.c[order], *table.primary_key.columns)
+        columns = told() if table is tables.event else table.columns
+        query = sa.select(*columns).where(table.c.ticket == number).order_by(table.c[order], *table.primary_key.columns)
         view[name] = _rows(conn, query)
     view["returns"] = rma_rows(conn, tables.rma.c.ticket == number)
     view["order"], view["shipments"] = None, []

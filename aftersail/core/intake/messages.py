@@ -29,6 +29,7 @@ from aftersail.core.intake.threading import (
     remember_mentions,
 )
 from aftersail.core.store import tables
+from aftersail.core.store.tombstone import tombstone
 from aftersail.core.store.unit import Unit
 
 _LONGEST_ID: Final = 512
@@ -80,10 +81,11 @@ def _known(conn: sa.Connection, arrivals: Sequence[Arrival]) -> dict[tuple[str, 
     known: dict[tuple[str, str], int] = {}
     for channel in {arrival.channel for arrival in arrivals}:
         ids = {arrival.message.external_id for arrival in arrivals if arrival.channel == channel}
+        ids_of = {name: each for each in ids for name in (each, tombstone(channel, each))}
         wanted = sa.select(table.c.external_id, table.c.revision).where(
-            table.c.channel == channel, table.c.external_id.in_(ids)
+            table.c.channel == channel, table.c.external_id.in_(ids_of)
         )
-        known |= {(channel, row.external_id): row.revision for row in conn.execute(wanted)}
+        known |= {(channel, ids_of[row.external_id]): row.revision for row in conn.execute(wanted)}
     return known
 
 

@@ -25,20 +25,30 @@ def store_orders(unit: Unit, services: Services, channel: str, orders: tuple[Ord
     """Store what is new or newer, with the parcels it names; tell how many were new and how many revised."""
     clean = [storable(order, unit.now) for order in orders]
     newest = {order.external_id: order for order in sorted(clean, key=lambda order: order.revision)}
-    before = _count(unit, channel, list(newest))
+    known, forgotten = _known(unit, channel, list(newest))
+    newest |= {each: _nobodys(newest[each]) for each in forgotten}
     rows = [_row(channel, order) for order in newest.values()]
     changed = upsert(unit.conn, tables.orders, rows, key=["channel", "external_id"], newer="revision")
     if changed:
         _store_parcels(unit, channel, [order for order in newest.values() if order.parcels])
         link_new_orders(unit, services, channel, list(newest))
-    new = len(newest) - before
+    new = len(newest) - known
     return new, changed - new
 
 
-def _count(unit: Unit, channel: str, external_ids: list[str]) -> int:
+def _known(unit: Unit, channel: str, external_ids: list[str]) -> tuple[int, list[str]]:
+    """Count the orders that are here, and name those whose buyer was erased."""
     table = tables.orders
-    known = sa.select(sa.func.count()).where(table.c.channel == channel, table.c.external_id.in_(external_ids))
-    return int(unit.conn.scalar(known) or 0)
+    here = sa.select(table.c.external_id, table.c.erased_at).where(
+        table.c.channel == channel, table.c.external_id.in_(external_ids)
+    )
+    rows = unit.conn.execute(here).all()
+    return len(rows), [row.external_id for row in rows if row.erased_at is not None]
+
+
+def _nobodys(order: Order) -> Order:
+    """The order as the books need it: its buyer was erased, and a newer revision must not bring them back."""
+    return order.model_copy(update={"buyer": Party(), "parcels": ()})
 
 
 def _row(channel: str, order: Order) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def find_ticket(conn: sa.Connection, keys: Sequence[str]) -> int | None:
     for key in keys:
         ours = _OWN_ID.search(key) if key.startswith("mail:") else None
         if ours:
-            found = conn.scalar(sa.select(tables.remedy.c.ticket).where(tables.remedy.c.key == ours.group(1)))
+            sent = sa.select(tables.ticket.c.id).join(tables.remedy, tables.remedy.c.ticket == tables.ticket.c.id)
+            found = conn.scalar(sent.where(tables.remedy.c.key == ours.group(1), tables.ticket.c.erased_at.is_(None)))
             if found is not None:
                 return int(found)
     rows = conn.execute(

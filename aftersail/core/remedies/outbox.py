@@ -269,6 +269,9 @@ class Outbox:
                 key=row.key,
                 why=outcome.detail,
                 external_id=outcome.external_id,
+                before=row.state,
+                after=outcome.state,
+                booked=None if outcome.booked is None else str(outcome.booked),
             )
             _log.info("remedy_moved", kind=row.kind, became=became)
         if outcome.attention:

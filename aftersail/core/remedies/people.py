@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -56,7 +57,8 @@ def approve(unit: Unit, jobs: Jobs, key: str, actor: str, kind: RemedyKind | Non
     if not moved:
         raise RemedyError(f"{row.kind} {row.key} is {row.state}, not planned: nothing to approve")
     close_tasks(unit, row.key, actor)
-    unit.record(f"{row.kind}_approved", row.channel, row.ticket, actor=actor, key=row.key)
+    became = {"before": row.state, "after": RemedyState.APPROVED, "amount": _text(row.amount), "currency": row.currency}
+    unit.record(f"{row.kind}_approved", row.channel, row.ticket, actor=actor, key=row.key, **became)
     enqueue(unit, jobs, row.key, RemedyKind(row.kind), row.channel, row.tries)
     return row
 
@@ -72,7 +74,8 @@ def reject(unit: Unit, key: str, actor: str, why: str, kind: RemedyKind | None =
         raise RemedyError(f"{row.kind} {row.key} is {row.state}: it cannot be taken back any more")
     close_tasks(unit, row.key, actor)
     withdraw_replies(unit, row.key, why)
-    unit.record(f"{row.kind}_cancelled", row.channel, row.ticket, actor=actor, key=row.key, why=why)
+    became = {"before": row.state, "after": RemedyState.CANCELLED}
+    unit.record(f"{row.kind}_cancelled", row.channel, row.ticket, actor=actor, key=row.key, why=why, **became)
     return row
 
 
@@ -87,7 +90,8 @@ def resolve(unit: Unit, jobs: Jobs, key: str, actor: str, *, happened: bool, ext
     values: dict[str, Any] = {"settled_at": unit.now, "external_id": external_id or row.external_id} if happened else {}
     if not move(unit, row.key, to, source=RemedyState.UNKNOWN, detail=f"{actor} looked", next_at=None, **values):
         raise RemedyError(f"{row.kind} {row.key} is {row.state}, not unknown: nothing to resolve")
-    unit.record(f"{row.kind}_resolved", row.channel, row.ticket, actor=actor, key=row.key, happened=happened)
+    became = {"before": row.state, "after": to, "amount": _text(row.amount), "currency": row.currency}
+    unit.record(f"{row.kind}_resolved", row.channel, row.ticket, actor=actor, key=row.key, happened=happened, **became)
     row = unit.conn.execute(sa.select(tables.remedy).where(tables.remedy.c.key == row.key)).one()
     if happened:
         settle(unit, jobs, row, actor)
@@ -97,3 +101,7 @@ def resolve(unit: Unit, jobs: Jobs, key: str, actor: str, *, happened: bool, ext
     if row.kind == RemedyKind.REFUND:
         bring_back(unit, row)
     return row
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)

@@ -62,7 +62,10 @@ def _plan(
     }
     if not insert_once(unit.conn, tables.remedy, row, key=["key"]):
         return False
-    unit.record(f"{kind}_planned", channel, ticket, key=key, why=row["why"], rule=row.get("rule"), approved=approved)
+    amount = str(row["amount"]) if "amount" in row else None
+    money: dict[str, Any] = {"order": row["order_id"], "amount": amount, "currency": row["currency"]} if amount else {}
+    by: dict[str, Any] = {"rule": row.get("rule"), "approved": approved, "approved_by": approved_by}
+    unit.record(f"{kind}_planned", channel, ticket, key=key, why=row["why"], **by, **money)
     if approved:
         enqueue(unit, jobs, key, kind, channel, 0)
     return True
@@ -134,7 +137,7 @@ def plan_refund(
 def release_replies(unit: Unit, jobs: Jobs, refund: str) -> None:
     """Let the answers leave that speak of a refund which is settled now."""
     table = tables.remedy
-    waiting = sa.select(table.c.key, table.c.channel, table.c.tries).where(table.c.after == refund)
+    waiting = sa.select(table).where(table.c.after == refund)
     for row in unit.conn.execute(waiting.where(table.c.state == RemedyState.PLANNED)).all():
         if move(
             unit,
@@ -144,17 +147,20 @@ def release_replies(unit: Unit, jobs: Jobs, refund: str) -> None:
             approved_by=AUTOMATION,
             approved_at=unit.now,
         ):
+            unit.record(
+                "reply_approved", row.channel, row.ticket, key=row.key, before=row.state, after=RemedyState.APPROVED
+            )
             enqueue(unit, jobs, row.key, RemedyKind.REPLY, row.channel, row.tries)
 
 
 def withdraw_replies(unit: Unit, refund: str, why: str) -> None:
     """Take back the answers that speak of a refund which will not happen."""
     table = tables.remedy
-    keys = unit.conn.scalars(
-        sa.select(table.c.key).where(table.c.after == refund, table.c.state == RemedyState.PLANNED)
-    )
-    for key in keys.all():
-        move(unit, key, RemedyState.CANCELLED, source=RemedyState.PLANNED, detail=why)
+    planned = sa.select(table).where(table.c.after == refund, table.c.state == RemedyState.PLANNED)
+    for row in unit.conn.execute(planned).all():
+        if move(unit, row.key, RemedyState.CANCELLED, source=RemedyState.PLANNED, detail=why):
+            became = {"before": row.state, "after": RemedyState.CANCELLED}
+            unit.record("reply_cancelled", row.channel, row.ticket, key=row.key, why=why, **became)
 
 
 def plan_case_decision(

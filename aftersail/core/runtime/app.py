@@ -119,7 +119,14 @@ class App:
                     "failures": before.failures if before else 0,
                 }
                 upsert(unit.conn, table, [row], key=["id"])
+                after = f"{configured.connector}, every {configured.poll_seconds} s"
+                told = f"{before.kind}, every {before.poll_seconds} s" if before and before.active else None
+                if told != after:
+                    unit.record("channel_set", name, before=told, after=after)
             gone = [name for name in known if name not in self.settings.channels]
+            for name in gone:
+                if known[name].active:
+                    unit.record("channel_off", name, before=known[name].kind, after=None)
             unit.conn.execute(sa.update(table).where(table.c.id.in_(gone)).values(active=False, due_at=None))
 
     @cached_property

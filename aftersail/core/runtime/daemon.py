@@ -6,12 +6,14 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final
 
 import sqlalchemy as sa
 import structlog
 
 from aftersail.core.desk.clockwork import tick_clocks
+from aftersail.core.desk.retention import purge
 from aftersail.core.insight.watch import watch
 from aftersail.core.jobs import Job, JobContext, Queue, Schedule
 from aftersail.core.jobs.instance import AlreadyRunningError, SingleInstance
@@ -20,7 +22,8 @@ from aftersail.core.remedies import RemedyKind, RemedyState
 from aftersail.core.remedies.plan import JOB as REMEDY_JOB
 from aftersail.core.runtime import recounting, syncing, tracking
 from aftersail.core.runtime.app import App
-from aftersail.core.store import tables
+from aftersail.core.store import audit, tables
+from aftersail.core.store.compact import compact
 from aftersail.core.store.engine import is_sqlite, reading
 from aftersail.core.store.unit import unit_of_work
 
@@ -31,6 +34,8 @@ _ATTEMPTS: Final = 100
 """Our handlers turn a channel's errors into due times, so attempts are spent by crashes alone. Whoever restarts the
 daemon twenty times in a row must not find work parked; a job that kills its process each time still ends."""
 _STOP_SECONDS: Final = 10.0
+_SEAL_LAST_SECONDS: Final = 1.0
+_PURGE_SECONDS: Final = 86400.0
 _RESCUE_EVERY: Final = timedelta(minutes=1)
 _WATCH_EVERY: Final = timedelta(minutes=5)
 _SOON: Final = timedelta(minutes=5)
@@ -91,6 +96,7 @@ class Daemon:
     def _work(self, until_idle: bool, ready: Callable[[], None]) -> bool:
         if until_idle:
             syncing.make_all_due(self._app)
+        self._note_settings()
         worker = self._worker()
         before = _on_signals(self._stop)
         worker.start()
@@ -102,6 +108,7 @@ class Daemon:
                     break
         finally:
             clean = worker.stop(_STOP_SECONDS)
+            audit.seal(self._app.engine, seconds=_SEAL_LAST_SECONDS)
             for number, handler in before.items():
                 signal.signal(number, handler)
             _log.info("daemon_stopped", clean=clean)
@@ -119,7 +126,10 @@ class Daemon:
             self._app.engine,
             jobs=jobs,
             queues=queues,
-            schedules=[Schedule("tick", 1, self._tick)],
+            schedules=[
+                Schedule("tick", 1, self._tick),
+                *([Schedule("privacy", _PURGE_SECONDS, self._purge)] if self._app.settings.privacy.retention else ()),
+            ],
             sole=is_sqlite(self._app.engine),
             poll_seconds=self._poll_seconds,
             now=self._app.now,
@@ -152,6 +162,7 @@ class Daemon:
             tracking.hand_over_tracking(app, unit)
             tick_clocks(unit, roster=app.settings.desk)
         app.outbox.hand_over()
+        audit.seal(app.engine)
         if self._rescued_at is None or at - self._rescued_at >= _RESCUE_EVERY:
             self._rescued_at = at
             app.outbox.rescue()
@@ -160,6 +171,27 @@ class Daemon:
             self._watched_at = at
             with unit_of_work(app.engine, app.now(), app.host.notify) as unit:
                 watch(unit)
+
+    def _purge(self, _: datetime) -> None:
+        """Forget what is due by the schedule; what is left when the daemon stops is due tomorrow still."""
+        app, privacy = self._app, self._app.settings.privacy
+        done = purge(app.engine, privacy.retention, now=app.now, stop=self._stop.is_set)
+        if done.tickets or done.orders:
+            _log.info("purged", tickets=done.tickets, orders=done.orders, waiting=len(done.waiting))
+            if privacy.compact and not compact(app.engine):
+                _log.warning("not_compacted", fix="aftersail privacy purge --compact")
+
+    def _note_settings(self) -> None:
+        """Write down what the desk is run with from now on: the audit log's before and after are two such rows."""
+        settings = self._app.settings
+        told: dict[str, Any] = {
+            "pack": settings.pack,
+            "disabled": list(settings.plugins.disabled),
+            "retention": [rule.name for rule in settings.privacy.retention],
+            "hash": sha256(settings.model_dump_json(exclude={"database"}).encode()).hexdigest(),
+        }
+        with unit_of_work(self._app.engine, self._app.now()) as unit:
+            unit.record("settings_read", "", **told)
 
     def _idle(self) -> bool:
         """Every channel rests until its next sync; nothing is due soon, on its way or to be counted again."""

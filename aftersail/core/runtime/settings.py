@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
 from aftersail.core.desk.declared import CustomerRow, Declared, Delivery, GoodsRow, unreached
+from aftersail.core.desk.retention import PrivacySettings
 from aftersail.core.desk.roster import Roster, complaints
 from aftersail.core.policy.document import Document, read_document
 from aftersail.core.policy.problems import PackError, Problem, did_you_mean
@@ -111,6 +112,7 @@ class Settings(_Section):
         goods: what the seller knows of the goods, the first row that says something of an article before the others.
         delivery: what delivery costs.
         customers: what buyers are worth; the first row that fits counts.
+        privacy: what is forgotten by schedule.
     """
 
     database: str = "sqlite:///aftersail.db"
@@ -124,6 +126,7 @@ class Settings(_Section):
     goods: tuple[GoodsRow, ...] = ()
     delivery: Delivery = Delivery()
     customers: tuple[CustomerRow, ...] = ()
+    privacy: PrivacySettings = PrivacySettings()
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
     _document: Document | None = PrivateAttr(default=None)
 

@@ -91,7 +91,7 @@ def _store(app: App, channel: str, rows: list[Any], found: dict[str, Tracking]) 
             unit.conn.execute(sa.update(table).where(table.c.id == row.id).values(**values))
             if tracking and tracking.status != row.status:
                 moved += 1
-                unit.record("shipment_moved", channel, tracking_number=row.tracking_number, status=tracking.status)
+                unit.record("shipment_moved", channel, shipment=row.id, before=row.status, status=tracking.status)
                 told = ShipmentMoved(
                     at=unit.now, channel=channel, tracking_number=row.tracking_number, status=tracking.status
                 )

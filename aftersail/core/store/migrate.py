@@ -11,6 +11,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from aftersail.core.store import guards
+
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 
@@ -63,6 +65,7 @@ def upgrade(engine: sa.Engine) -> None:
     check_known(before)
     with engine.begin() as conn:
         command.upgrade(_config(conn), "head")
+        guards.install(conn)
 
 
 def check_schema(engine: sa.Engine) -> None:

@@ -77,6 +77,7 @@ orders = sa.Table(
     sa.Column("locale", sa.String(35)),
     sa.Column("link", sa.Text),
     sa.Column("lines", Json, nullable=False),
+    sa.Column("erased_at", Instant, comment="when it was made to forget its buyer"),
     sa.UniqueConstraint("channel", "external_id"),
 )
 
@@ -123,6 +124,7 @@ ticket = sa.Table(
     sa.Column("opened_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("closed_at", Instant),
+    sa.Column("erased_at", Instant, comment="when it was made to forget its buyer; nothing joins it any more"),
     sa.Column("merged_into", Key, sa.ForeignKey("ticket.id"), comment="the ticket that took its place"),
     sa.Column("pack_id", sa.String(64)),
     sa.Column("pack_version", sa.Integer),
@@ -415,4 +417,10 @@ event = sa.Table(
     sa.Column("ticket", Key, index=True),
     sa.Column("actor", sa.String(64), nullable=False),
     sa.Column("data", Json, nullable=False),
+    sa.Column("seq", sa.BigInteger, unique=True, comment="place in the chain; null until it is sealed"),
+    sa.Column("hidden", Json, comment="keys of `data` that may hold personal data"),
+    sa.Column("salt", sa.String(32), comment="of the digest of the hidden values; null where they were erased"),
+    sa.Column("digest", sa.String(64), comment="what they were, salted; written when they are erased"),
+    sa.Column("hash", sa.String(64), comment="SHA-256 over the row before and this one; see store/audit.py"),
 )
+sa.Index("ix_event_unsealed", event.c.id, sqlite_where=event.c.seq.is_(None), postgresql_where=event.c.seq.is_(None))

@@ -75,9 +75,38 @@ def upgrade() -> None:
         sa.Column("ticket", KEY, nullable=True),
         sa.Column("actor", sa.String(length=64), nullable=False),
         sa.Column("data", JSON, nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=True, comment="place in the chain; null until it is sealed"),
+        sa.Column("hidden", JSON, nullable=True, comment="keys of `data` that may hold personal data"),
+        sa.Column(
+            "salt",
+            sa.String(length=32),
+            nullable=True,
+            comment="of the digest of the hidden values; null where they were erased",
+        ),
+        sa.Column(
+            "digest",
+            sa.String(length=64),
+            nullable=True,
+            comment="what they were, salted; written when they are erased",
+        ),
+        sa.Column(
+            "hash",
+            sa.String(length=64),
+            nullable=True,
+            comment="SHA-256 over the row before and this one; see store/audit.py",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
+        sa.UniqueConstraint("seq", name=op.f("uq_event_seq")),
     )
     op.create_index(op.f("ix_event_ticket"), "event", ["ticket"], unique=False)
+    op.create_index(
+        "ix_event_unsealed",
+        "event",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("seq IS NULL"),
+        postgresql_where=sa.text("seq IS NULL"),
+    )
     op.create_table(
         "pack_activation",
         sa.Column("id", KEY, nullable=False),
@@ -128,6 +157,7 @@ def upgrade() -> None:
         sa.Column("locale", sa.String(length=35), nullable=True),
         sa.Column("link", sa.Text(), nullable=True),
         sa.Column("lines", JSON, nullable=False),
+        sa.Column("erased_at", sa.BigInteger(), nullable=True, comment="when it was made to forget its buyer"),
         sa.ForeignKeyConstraint(["channel"], ["channel.id"], name=op.f("fk_orders_channel")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
         sa.UniqueConstraint("channel", "external_id", name=op.f("uq_orders_channel_external_id")),
@@ -199,6 +229,12 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "erased_at",
+            sa.BigInteger(),
+            nullable=True,
+            comment="when it was made to forget its buyer; nothing joins it any more",
+        ),
         sa.Column("merged_into", KEY, nullable=True, comment="the ticket that took its place"),
         sa.Column("pack_id", sa.String(length=64), nullable=True),
         sa.Column("pack_version", sa.Integer(), nullable=True),
