@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -287,11 +288,19 @@ def _ranges(ids: Sequence[int]) -> list[tuple[int, int]]:
 # -- reading -------------------------------------------------------------------------------------------------------
 
 
-def sealed_rows(conn: sa.Connection) -> Iterator[Any]:
-    """Read the chain from its beginning, however long it is."""
+def sealed_rows(conn: sa.Connection, after: int = 0) -> Iterator[Any]:
+    """Read the chain behind a place, however long it is."""
     table = tables.event
-    ordered = sa.select(table).where(table.c.seq.is_not(None)).order_by(table.c.seq, table.c.id)
-    yield from conn.execution_options(yield_per=_PAGE).execute(ordered)
+    place, page = (after, sys.maxsize), []
+    while not page or len(page) == _PAGE:
+        # Written so that the index on `seq` is walked; two rows at one place are seen too.
+        read = sa.and_(table.c.seq == place[0], table.c.id <= place[1])
+        behind = sa.and_(table.c.seq >= place[0], sa.not_(read))
+        page = list(conn.execute(sa.select(table).where(behind).order_by(table.c.seq, table.c.id).limit(_PAGE)))
+        if not page:
+            return
+        yield from page
+        place = (page[-1].seq, page[-1].id)
 
 
 def count_rows(conn: sa.Connection) -> tuple[int, int]:
@@ -412,9 +421,7 @@ class _Check:
         after = None
         own: Any = None
         before_that = row.hash
-        for other in self._conn.execution_options(yield_per=_PAGE).execute(
-            sa.select(tables.event).where(tables.event.c.seq > row.seq).order_by(tables.event.c.seq)
-        ):
+        for other in sealed_rows(self._conn, row.seq):
             after = after or other
             if link(previous, content_of(other, seq=row.seq)) == other.hash:
                 own = other
