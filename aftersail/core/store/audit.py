@@ -103,7 +103,9 @@ PLAIN: Final = frozenset(
 )
 """Keys of `data` whose values are never a buyer's: codes, numbers, instants, names of staff, ids of the ledger."""
 
-_BATCH: Final = 500
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_BATCH: Final = 200
+"""Rows sealed in one transaction: about ten milliseconds in which nobody else writes to SQLite."""
 _PAGE: Final = 2000
 _LOCK: Final = 0x61667465722D6175  # "after-au": one sealer at a time
 _TOLD: Final = ("id", "at", "kind", "channel", "ticket", "actor", "data")
@@ -150,7 +152,7 @@ class Verdict:
 
 def canonical(value: object) -> str:
     """Write a value as JSON in the one form that is hashed."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def link(previous: str, content: Mapping[str, Any]) -> str:
