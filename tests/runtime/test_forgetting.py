@@ -48,7 +48,7 @@ def test_the_daemon_forgets_what_is_due_and_seals_its_history(desk, clock, compa
     filling = Filling(app.engine, clock.now())
     for number, days in (("old", 31), ("new", 29)):
         delivered = clock.now() - timedelta(days=days)
-        filling.order("shop", number=number, delivered_at=delivered, buyer_name=f"Ada {number}")
+        filling.order("shop", external_id=number, number=number, delivered_at=delivered, buyer_name=f"Ada {number}")
 
     def forgotten():
         with reading(app.engine).connect() as conn:

@@ -293,7 +293,8 @@ def _ranges(ids: Sequence[int]) -> list[tuple[int, int]]:
 def sealed_rows(conn: sa.Connection, after: int = 0) -> Iterator[Any]:
     """Read the chain behind a place, however long it is."""
     table = tables.event
-    place, page = (after, sys.maxsize), []
+    place = (after, sys.maxsize)
+    page: list[Any] = []
     while not page or len(page) == _PAGE:
         # Written so that the index on `seq` is walked; two rows at one place are seen too.
         read = sa.and_(table.c.seq == place[0], table.c.id <= place[1])
