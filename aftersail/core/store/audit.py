@@ -24,9 +24,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from aftersail.core.store import tables
+from aftersail.core.store.bulk import Prepared, json_text
 from aftersail.core.store.engine import is_sqlite, reading
-from aftersail.core.store.types import json_text
-from aftersail.core.store.write import Prepared
 
 MARK: Final = "[erased]"
 """What stands where personal data stood."""
@@ -240,9 +239,9 @@ def _seal_batch(conn: sa.Connection) -> int:
         digest = hidden_digest(salt, {key: row.data[key] for key in hidden}) if salt else None
         previous = link(previous, _content(row, seq, hidden, digest))
         keys = canonical(hidden) if hidden else None
-        values.append({"of": row.id, "seq": seq, "hidden": keys, "salt": salt, "hash": previous})
+        values.append((seq, keys, salt, previous, row.id))
     statement = _seal_statement(conn.dialect)
-    statement.execute(conn, statement.rows(values))
+    statement.write(conn, statement.rows(values))
     return len(values)
 
 
@@ -251,7 +250,8 @@ def _seal_statement(dialect: sa.Dialect) -> Prepared:
     of, seq = (sa.bindparam(name, type_=sa.BigInteger) for name in ("of", "seq"))
     values = {"seq": seq, "hidden": json_text(dialect, "hidden")}
     values |= {name: sa.bindparam(name, type_=sa.Text) for name in ("salt", "hash")}
-    return Prepared(dialect, sa.update(table).where(table.c.id == of).values(values))
+    update = sa.update(table).where(table.c.id == of).values(values)
+    return Prepared(dialect, update, ("seq", "hidden", "salt", "hash", "of"))
 
 
 # -- erasing -------------------------------------------------------------------------------------------------------
