@@ -25,7 +25,7 @@ class Pulse:
     """What readiness is judged by; every query uses an index.
 
     Attributes:
-        lag: by queue, how long the job that has waited longest for its turn has done so.
+        lag: by queue, how long the job that has waited longest for its turn has done so; zero where none is due.
         unsent_reply: how long the answer that has waited longest for a worker has done so; zero where none waits.
         channels: how each one stands.
     """
@@ -58,8 +58,7 @@ class Delay:
 def take_pulse(conn: sa.Connection, now: datetime) -> Pulse:
     """Look at what readiness is judged by."""
     waiting_since = sa.func.min(sa.func.coalesce(job.c.due_at, job.c.created_at))
-    turn = sa.or_(job.c.due_at.is_(None), job.c.due_at <= now)
-    lagging = sa.select(job.c.queue, waiting_since).where(job.c.state == JobState.WAITING, turn).group_by(job.c.queue)
+    lagging = sa.select(job.c.queue, waiting_since).where(job.c.state == JobState.WAITING).group_by(job.c.queue)
     remedy = tables.remedy
     # Once a try has failed its next one has a time of its own: until then nothing is late.
     since = sa.func.min(sa.func.coalesce(remedy.c.next_at, remedy.c.approved_at, remedy.c.planned_at))
