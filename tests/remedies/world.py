@@ -26,6 +26,8 @@ job = sa.Table(
     "recorded_job",
     sa.MetaData(),
     sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("name", sa.String(32)),
+    sa.Column("args", sa.JSON),
     sa.Column("key", sa.String(64)),
     sa.Column("queue", sa.String(32)),
     sa.Column("channel", sa.String(64)),
@@ -47,10 +49,9 @@ class RecordedJobs:
         self._engine = engine
 
     def enqueue(self, tx, job_name, *, queue, job_id, args, partition=None, **_) -> bool:
-        assert job_name == "remedy"
         assert tx.scalar(sa.select(job.c.id).where(job.c.id == job_id)) is None, f"{job_id} is handed over twice"
-        row = {"id": job_id, "key": args["key"], "queue": str(queue), "channel": partition, "state": "waiting"}
-        tx.execute(sa.insert(job).values(**row))
+        row = {"id": job_id, "name": job_name, "args": dict(args), "key": args.get("key"), "queue": str(queue)}
+        tx.execute(sa.insert(job).values(**row, channel=partition, state="waiting"))
         return True
 
     def find(self, job_id: str) -> Any:
@@ -61,6 +62,9 @@ class RecordedJobs:
     def waiting(self) -> list[Any]:
         with self._engine.connect() as conn:
             return list(conn.execute(sa.select(job).where(job.c.state == "waiting").order_by(job.c.id)).all())
+
+    def close(self) -> None:
+        """Like the engine's: the application closes what it was given."""
 
     def set(self, job_id: str, state: JobState) -> None:
         with self._engine.begin() as conn:

@@ -28,8 +28,12 @@ class Fault(StrEnum):
     TIMEOUT_AFTER = "timeout_after"
     ERROR_AFTER = "error_after"
     """HTTP 500 although the effect took place."""
+    CUT = "cut"
+    """The effect takes place and the connection breaks in the middle of the answer's body."""
     GARBAGE = "garbage"
-    """The effect takes place and the answer's body is cut in the middle."""
+    """The effect takes place and the answer's body is complete, but only half of its JSON."""
+    PORTAL = "portal"
+    """Somebody on the way answers 200 with a page of its own; no effect."""
 
 
 @dataclass
@@ -62,6 +66,8 @@ class Planned:
             raise httpx.ReadError("connection reset", request=request)
         if self.fault is Fault.TIMEOUT_BEFORE:
             raise httpx.ReadTimeout("timed out", request=request)
+        if self.fault is Fault.PORTAL:
+            return httpx.Response(200, html="<html><title>Sign in to the network</title></html>")
         if isinstance(self.fault, int):
             return httpx.Response(self.fault, headers=dict(self.headers), json=self.body)
         return None
@@ -72,6 +78,8 @@ class Planned:
             raise httpx.ReadError("connection reset", request=request)
         if self.fault is Fault.TIMEOUT_AFTER:
             raise httpx.ReadTimeout("timed out", request=request)
+        if self.fault is Fault.CUT:
+            raise httpx.RemoteProtocolError("the peer closed the connection in the body", request=request)
         if self.fault is Fault.ERROR_AFTER:
             return httpx.Response(500, json={"message": "internal error"})
         if self.fault is Fault.GARBAGE:
@@ -108,6 +116,21 @@ def shuffled(*keys: str, seed: int = 0) -> Alteration:
         return body
 
     return alter
+
+
+def emptied(*keys: str) -> Alteration:
+    """Leave the list at `keys` empty; what stood in it is lost unless the answer's cursor says otherwise."""
+
+    def alter(body: Any) -> Any:
+        _at(body, keys).clear()
+        return body
+
+    return alter
+
+
+def replaced(other: Any) -> Alteration:
+    """Answer with valid JSON of another shape."""
+    return lambda _: other
 
 
 def _at(body: Any, keys: tuple[str, ...]) -> list[Any]:

@@ -11,16 +11,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
 import httpx
 
+from aftersail.sdk.retry import parse_retry_after
 from aftersail.sdk.testing.faults import Alteration, Fault, Planned
+from aftersail.sdk.testing.weather import Weather
 
 HandlerT = TypeVar("HandlerT", bound=Callable[..., httpx.Response])
 _MARK = "_simulator_routes"
-_HOP_BY_HOP = {"connection", "content-length", "transfer-encoding", "date", "server"}
+_HOP_BY_HOP = {"connection", "content-length", "transfer-encoding", "server"}
 
 
 def route(method: str, path: str) -> Callable[[HandlerT], HandlerT]:
@@ -50,6 +53,7 @@ class Call:
     Attributes:
         operation: the handler's name, or what `operation_of` made of it.
         status: what was answered; None where the connection was broken.
+        at: when, by the platform's clock.
     """
 
     operation: str
@@ -57,6 +61,7 @@ class Call:
     path: str
     status: int | None
     request: httpx.Request
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -87,13 +92,18 @@ class Simulator:
 
     Attributes:
         calls: what has arrived, oldest first.
+        hasty: those that came before a `Retry-After`, answered to the same operation, had passed.
+        weather: what may strike a call for which no fault was planned by hand.
     """
 
     def __init__(self, *, clock: Callable[[], datetime] | None = None) -> None:
         self.now: Callable[[], datetime] = clock or (lambda: datetime.now(UTC))
         self.calls: list[Call] = []
+        self.hasty: list[Call] = []
+        self.weather: list[Weather] = []
         self.lock = threading.RLock()
         self._planned: list[Planned] = []
+        self._closed_until: dict[str, datetime] = {}
         self._routes = [
             _Route(method, _compile(path), name)
             for name, handler in inspect.getmembers(type(self), callable)
@@ -133,9 +143,10 @@ class Simulator:
             self._planned.append(Planned(target, alteration, times))
 
     def heal(self) -> None:
-        """Forget every fault that has not struck yet."""
+        """Forget every fault that has not struck yet, and clear the sky."""
         with self.lock:
             self._planned.clear()
+            self.weather.clear()
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         """Answer one request, or raise what the client would see of a broken connection."""
@@ -143,18 +154,35 @@ class Simulator:
         with self.lock:
             found = self._find(request)
             operation = self.operation_of(request, found[0]) if found else ""
-            planned = next((item for item in self._planned if item.hits(operation, request.url.path)), None)
+            at, reopens = self.now(), self._closed_until.get(operation)
+            hasty = reopens is not None and at < reopens
             status: int | None = None
             try:
-                response = self._answer(request, found, planned)
+                response = self._answer(request, found, operation)
                 status = response.status_code
             finally:
-                self.calls.append(Call(operation, request.method, request.url.path, status, request))
+                call = Call(operation, request.method, request.url.path, status, request, at)
+                self.calls.append(call)
+                self.hasty += [call] if hasty else []
+            self._close(operation, response, at)
+            response.headers["date"] = format_datetime(at, usegmt=True)
             return response
 
+    def _close(self, operation: str, response: httpx.Response, at: datetime) -> None:
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            reopens = parse_retry_after(response.headers.get("retry-after"), now=at)
+            if reopens is not None:
+                self._closed_until[operation] = reopens
+
+    def _planned_for(self, operation: str, path: str) -> Planned | None:
+        by_hand = next((item for item in self._planned if item.hits(operation, path)), None)
+        by_chance = (planned for weather in self.weather if (planned := weather.strike(operation, path)))
+        return by_hand or next(by_chance, None)
+
     def _answer(
-        self, request: httpx.Request, found: tuple[str, dict[str, str]] | None, planned: Planned | None
+        self, request: httpx.Request, found: tuple[str, dict[str, str]] | None, operation: str
     ) -> httpx.Response:
+        planned = self._planned_for(operation, request.url.path)
         if planned is not None:
             planned.times -= 1
             instead = planned.before(request)
@@ -213,7 +241,7 @@ def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
             except httpx.TransportError:
                 self._break_off()
                 return
-            self.send_response(response.status_code)
+            self.send_response_only(response.status_code)  # the date is the simulator's, not this machine's
             for name, value in response.headers.multi_items():
                 if name not in _HOP_BY_HOP:
                     self.send_header(name, value)
