@@ -95,7 +95,7 @@ def desk(folder: Path) -> Iterator[App]:
     )
     app = App(settings, folder, plugins=False, now=lambda: NOW)
     app.host = Host([Candidate(name="memory", distribution="benchmarks 0", load=_Plugin)])
-    app.channels = ChannelDirectory(app.host, settings, app.secrets, app.now)
+    app.channels = ChannelDirectory(app.host, settings, app.secrets, app.now, app.engine)
     try:
         app.migrate()
         yield app

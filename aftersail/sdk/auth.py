@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import Final, Literal, NotRequired, TypedDict, Unpack
 
@@ -12,7 +13,7 @@ import httpx
 from pydantic import SecretStr
 
 from aftersail.core.contract import AuthExpired, ChannelContext, ChannelError, RateLimited, Unavailable
-from aftersail.sdk.retry import parse_retry_after
+from aftersail.sdk.retry import retry_at_of
 
 TOKEN_REQUEST: Final = "aftersail.token"  # noqa: S105 - the name of a mark, not a secret
 """Mark of a request for a token: when it fails, the call behind it was not sent."""
@@ -68,6 +69,10 @@ class TokenAuth(httpx.Auth, ABC):
         """Hand out every secret value it holds at this moment, for redaction."""
         return (self._client_secret, *([self._token] if self._token else []))
 
+    def renewing(self) -> AbstractContextManager[None]:
+        """Stay alone while a token is renewed; here nothing is shared with other processes."""
+        return nullcontext()
+
     @abstractmethod
     def grant(self) -> dict[str, str]:
         """Name the form fields of the grant."""
@@ -91,10 +96,17 @@ class TokenAuth(httpx.Auth, ABC):
             # Whoever waited for the lock while another thread renewed takes that token instead of renewing again.
             if self._token is not None and fresh and self._token is not refused:
                 return self._token
-            response = yield self._token_request()
-            response.read()
-            self._token = self._accept(response)
+            self._keep_waiting()
+            with self.renewing():
+                response = yield self._token_request()
+                response.read()
+                self._token = self._accept(response)
             return self._token
+
+    def _keep_waiting(self) -> None:
+        until = self._context.holds.until(TOKEN_REQUEST)
+        if until is not None and until > self._context.now():
+            raise RateLimited("token: the token endpoint has asked to wait", retry_at=until)
 
     def _token_request(self) -> httpx.Request:
         form = {**self.grant(), **self._extra}
@@ -134,7 +146,9 @@ class TokenAuth(httpx.Auth, ABC):
         status, code = response.status_code, body.get("error")
         named = code if isinstance(code, str) else None
         if status == httpx.codes.TOO_MANY_REQUESTS:
-            retry_at = parse_retry_after(response.headers.get("retry-after"), now=self._context.now())
+            retry_at = retry_at_of(response, now=self._context.now())
+            if retry_at is not None:
+                self._context.holds.hold(TOKEN_REQUEST, retry_at)
             return RateLimited("token: the token endpoint asks to wait", retry_at=retry_at, code=named)
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             return Unavailable(f"token: the token endpoint failed (HTTP {status})", code=named)
@@ -147,21 +161,42 @@ class TokenAuth(httpx.Auth, ABC):
 class RefreshTokenAuth(TokenAuth):
     """The refresh-token grant (RFC 6749, 6): eBay, Amazon LWA and most shops that a seller connects once.
 
-    A platform that answers with a new refresh token is followed for as long as the process runs.
+    A platform that answers with a new refresh token is followed, over the end of the process and with all others: the
+    host keeps it in place of the field's value, and one process at a time renews.
 
     Args:
-        context: the channel's clock.
+        context: the channel's clock and keeper.
         refresh_token: what the seller's consent gave.
+        field: the name of the settings' field it stands in.
         options: as for `TokenAuth`.
     """
 
-    def __init__(self, context: ChannelContext, *, refresh_token: SecretStr, **options: Unpack[TokenOptions]) -> None:
+    def __init__(
+        self,
+        context: ChannelContext,
+        *,
+        refresh_token: SecretStr,
+        field: str = "refresh_token",
+        **options: Unpack[TokenOptions],
+    ) -> None:
         super().__init__(context, **options)
         self._refresh_token = refresh_token
+        self._field = field
 
     def secrets(self) -> tuple[SecretStr, ...]:
         """Hand out every secret value it holds at this moment, for redaction."""
         return (*super().secrets(), self._refresh_token)
+
+    @contextmanager
+    def renewing(self) -> Iterator[None]:
+        """Stay alone, and begin with what another process may have been given meanwhile."""
+        keeper = self._context.keeper
+        if keeper is None:
+            yield
+            return
+        with keeper.renewing(self._field):
+            self._refresh_token = keeper.read(self._field) or self._refresh_token
+            yield
 
     def grant(self) -> dict[str, str]:
         """Name the form fields of the grant."""
@@ -170,8 +205,11 @@ class RefreshTokenAuth(TokenAuth):
     def keep(self, body: Mapping[str, object]) -> None:
         """Follow a refresh token that rotates."""
         rotated = body.get("refresh_token")
-        if isinstance(rotated, str) and rotated:
-            self._refresh_token = SecretStr(rotated)
+        if not isinstance(rotated, str) or not rotated or rotated == self._refresh_token.get_secret_value():
+            return
+        self._refresh_token = SecretStr(rotated)
+        if self._context.keeper is not None:
+            self._context.keeper.replace(self._field, self._refresh_token)
 
 
 class ClientCredentialsAuth(TokenAuth):

@@ -19,7 +19,7 @@ from aftersail.sdk.auth import TOKEN_REQUEST, TokenAuth
 from aftersail.sdk.errormap import DEFAULT_ERRORS, DEFAULT_RULES, ErrorMap, ErrorRule
 from aftersail.sdk.limits import Budget, Limit, Observer
 from aftersail.sdk.redaction import Redactor
-from aftersail.sdk.retry import parse_retry_after
+from aftersail.sdk.retry import retry_at_of
 
 __all__ = ["DEFAULT_ERRORS", "DEFAULT_RULES", "ErrorMap", "ErrorRule", "HttpClient", "Limit", "PacedContext"]
 
@@ -216,6 +216,7 @@ class HttpClient:
 
     def _attempt(self, call: _Call, build: Callable[[], httpx.Request], cost: float) -> httpx.Response:
         request = build()
+        self._keep_waiting(call)
         self.budget.draw(call.operation, cost)
         failed: _FailedError | None = None
         try:
@@ -253,6 +254,16 @@ class HttpClient:
                 told.set_attribute("http.response.status_code", status)
         return response
 
+    def _keep_waiting(self, call: _Call) -> None:
+        """Wait, or raise, where the platform was asked too often before: it may have told another process so."""
+        now = self._context.now()
+        until = self._context.holds.until(call.operation)
+        if until is None or until <= now:
+            return
+        if (wait := (until - now) / timedelta(seconds=1)) > self._patience:
+            raise RateLimited(f"{call.operation}: the platform has asked to wait", retry_at=until)
+        self._sleep(wait)
+
     def _not_answered(self, call: _Call, error: httpx.HTTPError) -> _FailedError:
         # The text of a transport's exception is the system's own; the request it belongs to is not repeated.
         what = self.redact(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
@@ -272,7 +283,9 @@ class HttpClient:
         if said:
             detail += f"; it says: {said[:_LONGEST_MESSAGE]}"
         detail, code = self.redact(detail), self._errors.code_of(response)
-        retry_at = parse_retry_after(response.headers.get("retry-after"), now=now)
+        retry_at = retry_at_of(response, now=now)
+        if retry_at is not None:
+            self._context.holds.hold(call.operation, retry_at)
         error = (
             RateLimited(detail, retry_at=retry_at, code=code)
             if issubclass(kind, RateLimited)

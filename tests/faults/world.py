@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -44,7 +45,7 @@ from tests.faults.connector import KINDS, Plugin
 from tests.faults.skies import SKIES
 from tests.remedies.world import RecordedJobs, job
 
-POLL: Final = timedelta(minutes=4)
+POLL: Final = timedelta(minutes=8)
 STORMY: Final = timedelta(minutes=40)
 """So long things go wrong; what then is still open must come to its end."""
 _SOON: Final = timedelta(minutes=40)
@@ -83,8 +84,10 @@ class _Directory(ChannelDirectory):
     world: World
 
     def build_from(self, channel: str, kind: str, values: Any) -> Any:
+        kept = self._context(channel)
         transport = self.world.deaths.around(self.world.markets[channel].transport())
-        return self._host.build_channel(kind, values, make_context(channel, transport=transport, clock=self.world.clock))
+        context = make_context(channel, transport=transport, clock=self.world.clock)
+        return self._host.build_channel(kind, values, replace(context, holds=kept.holds, keeper=kept.keeper))
 
 
 def build_store(url: str) -> None:
@@ -111,6 +114,7 @@ class World:
         self.deaths = Deaths(random.Random(f"deaths {sky} {seed}"), deaths)
         self.clock = FixedClock()
         self.started = self.clock()
+        self._told: dict[str, str | None] = {}
         self.renewed = dict.fromkeys(kinds, 0)
         self.url = databases.fresh("faults", build_store)
         self.folder = folder
@@ -140,7 +144,7 @@ class World:
 
     def _fill(self, kind: str, market: Marketplace) -> None:
         """Buyers order, complain, write again and open a return; much of it while the world goes on."""
-        for number in range(4):
+        for number in range(3):
             order, buyer, thread = f"{kind}-{number}", f"buyer-{number}", f"t-{number}"
             now = market.now()
             market.add("orders", order, {"buyer": buyer, "total": "10.00"}, at=now - timedelta(days=3))
@@ -167,7 +171,7 @@ class World:
         app.engine.dispose()
         app.engine = open_engine(self.url, durable=False).execution_options(compiled_cache=_COMPILED)
         app.host = Host([Candidate(name="market", distribution="market 1", load=Plugin)])
-        app.channels = _Directory(app.host, settings, app.secrets, self.clock)
+        app.channels = _Directory(app.host, settings, app.secrets, self.clock, app.engine)
         app.channels.world = self
         app.__dict__["packs"], app.__dict__["jobs"] = PACKS, RecordedJobs(app.engine)
         if first:
@@ -238,15 +242,12 @@ class World:
                 plan_case_decision(unit, self.app.jobs, **where, decision=decision, why="yes", approved_by="ada")
 
     def _renew(self) -> None:
-        """A person connects anew what needs it: the command that the desk names, and nothing else."""
+        """A person connects anew what has come to need it: the command that the desk names, and nothing else."""
         for row in self.rows(tables.channel):
-            if row.attention and "channel renew" in row.attention:
+            if row.attention and row.attention != self._told.get(row.id):
                 self.renewed[row.id] += 1
-                fresh = SecretStr(self.markets[row.id].consent())
-                self.app.secrets.put(row.id, {"refresh_token": fresh})
-                with self.app.engine.begin() as conn:
-                    mended = sa.update(tables.channel).where(tables.channel.c.id == row.id)
-                    conn.execute(mended.values(attention=None))
+                self.app.secrets.put(row.id, {"refresh_token": SecretStr(self.markets[row.id].consent())})
+            self._told[row.id] = row.attention
 
     def _wait(self) -> None:
         """Let time pass until something is due."""

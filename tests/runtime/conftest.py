@@ -87,7 +87,7 @@ class Desk:
         settings = Settings(database=self.url, channels=channels)
         app = App(settings, self.folder, plugins=False, now=self.clock.now)
         app.host = Host([Candidate(name="test", distribution="test 1", load=Plugin)])
-        app.channels = ChannelDirectory(app.host, settings, app.secrets, self.clock.now)
+        app.channels = ChannelDirectory(app.host, settings, app.secrets, self.clock.now, app.engine)
         app.register_channels()
         self.app = app
         return app

@@ -77,7 +77,7 @@ def make_app(url: str, folder: Path, now) -> App:
     settings = Settings(database=url, channels=channels)
     app = App(settings, folder, plugins=False, now=now)
     app.host = Host([Candidate(name="test", distribution="test 1", load=Plugin)])
-    app.channels = ChannelDirectory(app.host, settings, app.secrets, now)
+    app.channels = ChannelDirectory(app.host, settings, app.secrets, now, app.engine)
     return app
 
 

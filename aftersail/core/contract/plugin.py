@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from aftersail.core.contract.base import Record
 from aftersail.core.contract.capabilities import Capabilities
+from aftersail.core.contract.keeping import Holds, LocalHolds, SecretKeeper
 
 if TYPE_CHECKING:
     import httpx  # half a second of import that a command such as `--help` must not pay
@@ -29,12 +30,16 @@ class ChannelContext:
         now: the only clock a connector may read; answers in UTC.
         random: the only source of chance (jitter), so that a run can be replayed.
         transport: where HTTP goes; None for the network, a recording or a simulator in tests.
+        holds: what the platform has asked to leave alone for a while.
+        keeper: keeps secrets that the platform replaces; None where nothing is kept, as in a test.
     """
 
     channel_id: str
     now: Callable[[], datetime]
     random: random.Random = field(default_factory=random.Random)
     transport: httpx.BaseTransport | None = None
+    holds: Holds = field(default_factory=LocalHolds)
+    keeper: SecretKeeper | None = None
 
 
 class Closable(Protocol):

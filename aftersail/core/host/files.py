@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+
+from aftersail.core.host.locking import lock
 
 
 class FileFormatError(Exception):
@@ -34,6 +37,20 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Wait for a lock file that one process, and one thread of it, holds at a time; it ends with its holder.
+
+    The file stays: removing it could take it from under a process that is about to lock it.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        lock(file, wait=True)
+        yield
+    finally:
+        os.close(file)
 
 
 def load_yaml(path: Path) -> Any:

@@ -6,17 +6,15 @@ import os
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from aftersail.core.host.locking import lock
 from aftersail.core.store.engine import is_sqlite
 
 if TYPE_CHECKING:
     from typing import Self
 
     import sqlalchemy as sa
-
-# Windows locks bytes against reading too: a byte far behind the text keeps the holder's pid readable.
-_LOCKED_BYTE: Final = 1 << 30
 
 
 class AlreadyRunningError(RuntimeError):
@@ -60,7 +58,7 @@ class SingleInstance:
         path = self._database.with_name(f"{self._database.name}.lock")
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            _lock(file)
+            lock(file, wait=False)
         except OSError:
             pid = os.read(file, 32).decode("ascii", "replace").strip()
             os.close(file)
@@ -84,19 +82,3 @@ class SingleInstance:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: int) -> None:
-        os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
-        try:
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-        finally:
-            os.lseek(file, 0, os.SEEK_SET)
-else:
-    import fcntl
-
-    def _lock(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

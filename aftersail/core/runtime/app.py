@@ -62,7 +62,7 @@ class App:
         self.engine: sa.Engine = open_engine(settings.database)
         self.host = Host(None if plugins else (), disabled=settings.plugins.disabled)
         self.secrets = SecretStore(folder)
-        self.channels = ChannelDirectory(self.host, settings, self.secrets, now)
+        self.channels = ChannelDirectory(self.host, settings, self.secrets, now, self.engine)
         self._activation = 0
 
     @classmethod

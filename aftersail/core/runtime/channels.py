@@ -9,11 +9,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Protocol, get_args
 
+import sqlalchemy as sa
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from aftersail.core.contract import AuthExpired, ChannelContext
 from aftersail.core.desk.services import ChannelInfo
 from aftersail.core.host import Channel, Host, HostError
+from aftersail.core.runtime.keeping import StoredHolds, StoredSecrets
 from aftersail.core.runtime.secrets import SecretError, SecretStore, environment_name
 from aftersail.core.runtime.settings import ChannelSettings, Settings
 
@@ -95,32 +97,57 @@ class ChannelDirectory:
         settings: what is configured.
         secrets: where the secrets are.
         now: the clock given to connectors (UTC).
+        engine: where holds are kept.
     """
 
-    def __init__(self, host: Host, settings: Settings, secrets: SecretStore, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, host: Host, settings: Settings, secrets: SecretStore, now: Callable[[], datetime], engine: sa.Engine
+    ) -> None:
         self._host = host
         self._settings = settings
         self._secrets = secrets
         self._now = now
+        self._engine = engine
         self._built: dict[str, Channel] = {}
+        self._retired: list[Channel] = []
+        self._stamp: object = None
+        self._fingerprints: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def get(self, channel: str) -> Channel:
-        """Give a channel, built on first use.
+        """Give a channel, built on first use, and anew once a person has renewed its secrets.
 
         Raises:
             ChannelConfigError: there is no such channel, or its settings do not do.
             HostError: no plugin brings its kind, or the connector could not be made.
         """
         with self._lock:
+            self._retire_renewed()
             if channel not in self._built:
                 configured = self._settings.channels.get(channel)
                 if configured is None:
                     raise ChannelConfigError(
                         f"there is no channel {channel!r}; aftersail channel add, or see aftersail.yaml"
                     )
+                self._fingerprints[channel] = self._secrets.fingerprint(channel)
                 self._built[channel] = self.build(channel, configured)
             return self._built[channel]
+
+    def _retire_renewed(self) -> None:
+        """Put aside what was built with secrets of before; it stays open, for a call may be under way."""
+        stamp = self._secrets.stamp()
+        if stamp == self._stamp:
+            return
+        try:
+            renewed = [name for name in self._built if self._secrets.fingerprint(name) != self._fingerprints[name]]
+        except SecretError:
+            return  # what is built works as before; what is not tells what is wrong with the file
+        self._stamp = stamp
+        self._retired += [self._built.pop(channel) for channel in renewed]
+
+    def _replaced(self, channel: str) -> None:
+        """Remember that the channel itself has replaced a secret, so that this is no reason to build it anew."""
+        self._fingerprints[channel] = self._secrets.fingerprint(channel)
 
     def for_sending(self, channel: str) -> Channel:
         """Give a channel to the outbox, which knows a channel's own errors only.
@@ -143,7 +170,13 @@ class ChannelDirectory:
 
     def build_from(self, channel: str, kind: str, values: BaseModel) -> Channel:
         """Build a channel from settings that are checked already."""
-        return self._host.build_channel(kind, values, ChannelContext(channel_id=channel, now=self._now))
+        return self._host.build_channel(kind, values, self._context(channel))
+
+    def _context(self, channel: str) -> ChannelContext:
+        keeper = StoredSecrets(self._secrets, channel, partial(self._replaced, channel))
+        return ChannelContext(
+            channel_id=channel, now=self._now, holds=StoredHolds(self._engine, channel), keeper=keeper
+        )
 
     def available(self) -> tuple[Channel, ...]:
         """Every channel that can be built, in the order of the settings."""
@@ -179,6 +212,7 @@ class ChannelDirectory:
     def close(self) -> None:
         """Release every connection."""
         with self._lock:
-            for channel in self._built.values():
+            for channel in (*self._built.values(), *self._retired):
                 channel.close()
             self._built.clear()
+            self._retired.clear()

@@ -6,17 +6,19 @@ the key file, mode 0600, can read it with the `age` tool too.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import pyrage
 from pydantic import SecretStr
 
-from aftersail.core.host.files import replace_file
+from aftersail.core.host.files import file_lock, replace_file
 
 _FILE: Final = "aftersail.secrets"
 _KEY: Final = "aftersail.key"
@@ -29,6 +31,15 @@ class SecretError(Exception):
 def environment_name(channel: str, field: str) -> str:
     """Name the environment variable that holds a channel's secret; with `_FILE` behind it, a file that holds it."""
     return "AFTERSAIL_CHANNEL_" + re.sub(r"[^A-Z0-9]", "_", f"{channel}_{field}".upper())
+
+
+def _after(field: str, given: str) -> str:
+    """Name the entry that has taken the place of an environment's value."""
+    return f"{field} after {_digest(given) if given else ''}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 class SecretStore:
@@ -50,31 +61,74 @@ class SecretStore:
         Raises:
             SecretError: the file cannot be decrypted, or a `_FILE` variable names a file that is not there.
         """
+        kept = self._read().get(channel, {})
+        given = self._from_environment(channel, field)
+        if given is not None:
+            return SecretStr(kept.get(_after(field, given), given))
+        value = kept.get(field)
+        return None if value is None else SecretStr(value)
+
+    def _from_environment(self, channel: str, field: str) -> str | None:
         name = environment_name(channel, field)
         if name in os.environ:
-            return SecretStr(os.environ[name])
+            return os.environ[name]
         if f"{name}_FILE" in os.environ:
             path = Path(os.environ[f"{name}_FILE"])
             try:
-                return SecretStr(path.read_text(encoding="utf-8").rstrip("\n"))
+                return path.read_text(encoding="utf-8").rstrip("\n")
             except OSError as error:
                 raise SecretError(f"{name}_FILE names {path}, which cannot be read: {error.strerror}") from None
             except UnicodeDecodeError:
                 raise SecretError(f"{name}_FILE names {path}, which holds no UTF-8 text") from None
-        value = self._read().get(channel, {}).get(field)
-        return None if value is None else SecretStr(value)
+        return None
 
     def put(self, channel: str, values: Mapping[str, SecretStr]) -> None:
         """Keep a channel's secrets, in place of those it had. The file is replaced as a whole or not at all."""
-        known = self._read()
-        known[channel] = {field: value.get_secret_value() for field, value in values.items()}
-        self._write(known)
+        with self._alone():
+            known = self._read()
+            known[channel] = {field: value.get_secret_value() for field, value in values.items()}
+            self._write(known)
+
+    def rotate(self, channel: str, field: str, value: SecretStr) -> None:
+        """Keep what the platform put in a secret's place; it stands in for the environment's until that changes."""
+        given = self._from_environment(channel, field)
+        with self._alone():
+            known = self._read()
+            mine = known.setdefault(channel, {})
+            for stale in [name for name in mine if name.startswith(_after(field, ""))]:
+                del mine[stale]
+            mine[field if given is None else _after(field, given)] = value.get_secret_value()
+            self._write(known)
+
+    def fingerprint(self, channel: str) -> str:
+        """Tell the kept secrets of a channel from others, without telling them."""
+        return _digest(json.dumps(self._read().get(channel, {}), sort_keys=True))
+
+    def stamp(self) -> object:
+        """Change whenever the file does; cheap to ask for."""
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    @contextmanager
+    def locked(self, channel: str, field: str) -> Iterator[None]:
+        """Let one process at a time renew a secret."""
+        with file_lock(self._file.with_name(f"{_FILE}.{environment_name(channel, field).lower()}.lock")):
+            yield
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with file_lock(self._file.with_name(f"{_FILE}.lock")):
+            yield
 
     def forget(self, channel: str) -> None:
         """Drop a channel's secrets."""
-        known = self._read()
-        if known.pop(channel, None) is not None:
-            self._write(known)
+        with self._alone():
+            known = self._read()
+            if known.pop(channel, None) is not None:
+                self._write(known)
 
     def _read(self) -> dict[str, dict[str, str]]:
         if not self._file.exists():

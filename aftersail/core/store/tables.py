@@ -53,6 +53,14 @@ cursor = sa.Table(
     sa.Column("saved_at", Instant, nullable=False),
 )
 
+hold = sa.Table(
+    "hold",
+    metadata,
+    sa.Column("channel", sa.String(64), primary_key=True),
+    sa.Column("operation", sa.String(128), primary_key=True),
+    sa.Column("until", Instant, nullable=False, comment="the platform asked for no call before"),
+)
+
 orders = sa.Table(
     "orders",
     metadata,
