@@ -60,6 +60,19 @@ def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
 
 
 @pytest.fixture
+def postgres_databases(_postgres_server: PostgresDatabases) -> Iterator[PostgresDatabases]:
+    """PostgreSQL only, for a test that asks for many databases and runs on SQLite elsewhere."""
+    yield _postgres_server
+    _postgres_server.drop_made()
+
+
+@pytest.fixture
+def sqlite_databases(_sqlite_databases: SqliteDatabases) -> SqliteDatabases:
+    """SQLite only, likewise."""
+    return _sqlite_databases
+
+
+@pytest.fixture
 def database_url(databases: Databases) -> str:
     """An empty database."""
     return databases.fresh()

@@ -154,7 +154,9 @@ class MarketConnector(Connector[MarketSettings]):
     # -- writes --------------------------------------------------------------------------------------------------------
 
     def post_reply(self, reply):
-        return self._receipt(self._post(f"/threads/{reply.thread_id}/messages", "post_reply", reply.key, {"text": reply.text}))
+        return self._receipt(
+            self._post(f"/threads/{reply.thread_id}/messages", "post_reply", reply.key, {"text": reply.text})
+        )
 
     def decide_case(self, decision):
         body = {"action": decision.action.value}
@@ -181,7 +183,9 @@ class Listing:
     def quote_refund(self, order_id):
         answer = self._refunds(order_id)
         left = Money.of(answer["left"], CURRENCY)
-        return RefundQuote(order_id=order_id, remaining=left, refunds=tuple(_refund(each) for each in answer["refunds"]))
+        return RefundQuote(
+            order_id=order_id, remaining=left, refunds=tuple(_refund(each) for each in answer["refunds"])
+        )
 
     def _refunds(self, order_id):
         return self.http.json("GET", f"/orders/{order_id}/refunds", operation="list_refunds")
@@ -218,6 +222,10 @@ KINDS: dict[str, type[MarketConnector]] = {
 }
 """A platform that takes keys and lists nothing, one where a claim is paid once and listed, one that lists, and one that
 does neither."""
+
+
+PATIENT = tuple(name for name, kind in KINDS.items() if kind.capabilities.refund.idempotency is not Idempotency.NONE)
+"""Those that a person need not be asked about: a key or a look-up tells."""
 
 
 class Plugin:

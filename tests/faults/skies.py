@@ -58,7 +58,11 @@ class Sky:
 
         def strike(chance: random.Random) -> Planned:
             made = make(market, chance)
-            return Planned(target, made, 1) if not isinstance(made, Planned) else Planned(target, made.fault, 1, made.headers)
+            return (
+                Planned(target, made, 1)
+                if not isinstance(made, Planned)
+                else Planned(target, made.fault, 1, made.headers)
+            )
 
         return strike
 
@@ -87,7 +91,7 @@ SKIES: dict[str, Sky] = {
     "reset after": Sky(_always(Fault.RESET_AFTER)),
     "hang before": Sky(_always(Fault.TIMEOUT_BEFORE)),
     "hang after": Sky(_always(Fault.TIMEOUT_AFTER)),
-    "hang, lag 4 min": Sky(_always(Fault.TIMEOUT_AFTER), lag=timedelta(minutes=4)),
+    "hang, 12 min lag": Sky(_always(Fault.TIMEOUT_AFTER), lag=timedelta(minutes=12)),
     "cut body": Sky(_always(Fault.CUT)),
     "broken body": Sky(_always(Fault.GARBAGE)),
     "200 portal": Sky(_always(Fault.PORTAL)),

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -27,29 +26,31 @@ from aftersail.core.contract import CaseAction, CaseDecision
 from aftersail.core.host import Host
 from aftersail.core.host.plugins import Candidate
 from aftersail.core.jobs import JobState
-from aftersail.core.remedies import plan_case_decision
+from aftersail.core.remedies import RemedyKind, plan_case_decision
 from aftersail.core.remedies.plan import remedy_key
 from aftersail.core.runtime import syncing
 from aftersail.core.runtime.app import App
 from aftersail.core.runtime.channels import ChannelDirectory
 from aftersail.core.runtime.daemon import Daemon
+from aftersail.core.runtime.keeping import StoredHolds
 from aftersail.core.runtime.settings import ChannelSettings, Settings
 from aftersail.core.store import tables
 from aftersail.core.store.engine import open_engine, reading
 from aftersail.core.store.unit import unit_of_work
 from aftersail.sdk.testing.context import FixedClock, make_context
 from aftersail.sdk.testing.marketplace import Change, Marketplace
+from aftersail.sdk.testing.weather import Weather
 from tests.builders import _COMPILED, PACKS
 from tests.databases import Databases
 from tests.faults.connector import KINDS, Plugin
 from tests.faults.skies import SKIES
 from tests.remedies.world import RecordedJobs, job
 
-POLL: Final = timedelta(minutes=8)
+POLL: Final = timedelta(minutes=10)
 STORMY: Final = timedelta(minutes=40)
 """So long things go wrong; what then is still open must come to its end."""
 _SOON: Final = timedelta(minutes=40)
-_COMPLAINT: Final = "There is a small scratch on the handle of the mug."
+COMPLAINT: Final = "There is a small scratch on the handle of the mug."
 _NEUTRAL: Final = "Is there any news?"
 
 
@@ -57,7 +58,7 @@ class CrashError(BaseException):
     """The process dies here; nothing that catches errors catches it."""
 
 
-class Deaths(httpx.BaseTransport):
+class Deaths:
     """Lets the process die right before commits, and right before and after calls."""
 
     def __init__(self, chance: random.Random, most: int) -> None:
@@ -72,10 +73,22 @@ class Deaths(httpx.BaseTransport):
         def handle(request: httpx.Request) -> httpx.Response:
             self.maybe()
             response = transport.handle_request(request)
-            self.maybe()
+            if response.status_code != httpx.codes.TOO_MANY_REQUESTS:  # see `_Holds`
+                self.maybe()
             return response
 
         return httpx.MockTransport(handle)
+
+
+class _Holds(StoredHolds):
+    """Who dies before it has written down that it should wait cannot know it, so nobody dies there."""
+
+    world: World
+
+    def hold(self, operation: str, until: datetime) -> None:
+        left, self.world.deaths.left = self.world.deaths.left, 0
+        super().hold(operation, until)
+        self.world.deaths.left = left
 
 
 class _Directory(ChannelDirectory):
@@ -87,7 +100,9 @@ class _Directory(ChannelDirectory):
         kept = self._context(channel)
         transport = self.world.deaths.around(self.world.markets[channel].transport())
         context = make_context(channel, transport=transport, clock=self.world.clock)
-        return self._host.build_channel(kind, values, replace(context, holds=kept.holds, keeper=kept.keeper))
+        holds = _Holds(self._engine, channel)
+        holds.world = self.world
+        return self._host.build_channel(kind, values, replace(context, holds=holds, keeper=kept.keeper))
 
 
 def build_store(url: str) -> None:
@@ -106,7 +121,14 @@ class World:
     """
 
     def __init__(
-        self, databases: Databases, folder: Path, sky: str, seed: int, *, kinds: tuple[str, ...] = tuple(KINDS), deaths: int = 0
+        self,
+        databases: Databases,
+        folder: Path,
+        sky: str,
+        seed: int,
+        *,
+        kinds: tuple[str, ...] = tuple(KINDS),
+        deaths: int = 0,
     ) -> None:
         self.name = f"{sky!r} seed {seed} deaths {deaths}"
         self.sky, self.seed = SKIES[sky], seed
@@ -119,10 +141,12 @@ class World:
         self.url = databases.fresh("faults", build_store)
         self.folder = folder
         self.markets = {kind: self._market(kind) for kind in kinds}
+        self._weather: dict[str, list[Weather]] = {}
         self.claims: dict[str, dict[str, str]] = {kind: {} for kind in kinds}
         for kind, market in self.markets.items():
             self._fill(kind, market)
-            market.weather += self.sky.over(market, f"{sky} {seed} {kind}")
+            self._weather[kind] = self.sky.over(market, f"{sky} {seed} {kind}")
+            market.weather += self._weather[kind]
         self.app = self._open(first=True)
 
     def __enter__(self) -> Self:
@@ -130,6 +154,10 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self.app.close()
+
+    def struck(self, kind: str) -> int:
+        """Count the calls that a fault has hit."""
+        return sum(weather.struck for weather in self._weather[kind])
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
@@ -154,16 +182,22 @@ class World:
                 market.add("cases", f"R-{order}", {**said, "text": "I want to return it"}, at=wrote)
                 continue
             self.claims[kind][order] = f"{order}-m0"
-            market.add("messages", f"{order}-m0", {**said, "text": _COMPLAINT}, at=wrote, late=self.sky.late)
+            market.add("messages", f"{order}-m0", {**said, "text": COMPLAINT}, at=wrote, late=self.sky.late)
+            if number == 1:
+                continue
             again = wrote + timedelta(minutes=self.chance.randint(1, 9))
             market.add("messages", f"{order}-m1", {**said, "text": _NEUTRAL}, at=again, late=self.sky.late)
             if self.sky.edits:
                 edited = max(again, now) + timedelta(minutes=self.chance.randint(1, 15))
-                market.will_change(Change(at=edited, stream="messages", id=f"{order}-m1", body={"text": f"{_NEUTRAL} Now?"}))
+                market.will_change(
+                    Change(at=edited, stream="messages", id=f"{order}-m1", body={"text": f"{_NEUTRAL} Now?"})
+                )
 
     def _open(self, *, first: bool = False) -> App:
         channels = {
-            kind: ChannelSettings(connector=kind, poll_seconds=int(POLL.total_seconds()), settings={"address": "https://market.test"})
+            kind: ChannelSettings(
+                connector=kind, poll_seconds=int(POLL.total_seconds()), settings={"address": "https://market.test"}
+            )
             for kind in self.markets
         }
         settings = Settings(database=self.url, channels=channels)
@@ -266,9 +300,15 @@ class World:
         now = self.clock()
         if any(market.next_event() for market in self.markets.values()):
             return False
-        if any(row.failures or not row.synced_at or row.synced_at < self.started + STORMY + POLL for row in self.rows(tables.channel)):
+        if any(
+            row.failures or not row.synced_at or row.synced_at < self.started + STORMY + POLL
+            for row in self.rows(tables.channel)
+        ):
             return False
-        return not any(row.next_at and row.next_at <= now + _SOON for row in self.rows(tables.remedy))
+        remedies = self.rows(tables.remedy)
+        if len(self.rows(tables.cases)) > sum(row.kind == RemedyKind.CASE for row in remedies):
+            return False
+        return not any(row.next_at and row.next_at <= now + _SOON for row in remedies)
 
     def rows(self, table: sa.Table) -> list[Any]:
         """Read a table."""

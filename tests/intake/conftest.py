@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.builders import Desk, Script, migrate
-from tests.databases import Databases, PostgresDatabases, SqliteDatabases
+from tests.databases import Databases
 
 
 @pytest.fixture
@@ -20,16 +20,3 @@ def desk(databases: Databases) -> Iterator[Desk]:
 @pytest.fixture
 def shop(desk: Desk) -> Script:
     return desk.add("shop")
-
-
-@pytest.fixture
-def postgres_databases(_postgres_server: PostgresDatabases) -> Iterator[PostgresDatabases]:
-    """PostgreSQL only, for a test that asks for many databases and runs on SQLite elsewhere."""
-    yield _postgres_server
-    _postgres_server.drop_made()
-
-
-@pytest.fixture
-def sqlite_databases(_sqlite_databases: SqliteDatabases) -> SqliteDatabases:
-    """SQLite only, likewise."""
-    return _sqlite_databases

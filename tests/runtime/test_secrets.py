@@ -153,7 +153,11 @@ def test_a_crash_while_writing_leaves_the_old_secrets(store, tmp_path, monkeypat
         store.put("shop", {"token": SecretStr("half")})
     monkeypatch.undo()
     assert value(store) == SECRET
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["aftersail.key", "aftersail.secrets"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "aftersail.key",
+        "aftersail.secrets",
+        "aftersail.secrets.lock",
+    ]
 
 
 def test_one_channel_is_forgotten_and_the_others_stay(store):

@@ -49,22 +49,33 @@ def sync(ctx: click.Context, only: tuple[str, ...], as_json: bool) -> None:
 
 @click.command()
 @click.option("--until-idle", is_flag=True, help="Sync every channel, send what follows, and stop.")
+@click.option(
+    "--role",
+    type=click.Choice(["all", "worker", "scheduler", "web"]),
+    default="all",
+    show_default=True,
+    help="Share the work over machines on one PostgreSQL: workers, at least one scheduler, and pages.",
+)
 @click.pass_context
-def run(ctx: click.Context, until_idle: bool) -> None:
+def run(ctx: click.Context, until_idle: bool, role: str) -> None:
     """Run the daemon until it is told to stop (Ctrl-C, SIGTERM): it finishes what it has in hand."""
     import os
     from contextlib import nullcontext
 
     from aftersail.core.cli.session import open_app
-    from aftersail.core.runtime.daemon import Daemon, DaemonError, LeaseLostError
+    from aftersail.core.runtime.daemon import Daemon, DaemonError, LeaseLostError, Role
     from aftersail.core.runtime.telemetry import telemetry
 
     with open_app(ctx, check_schema=False) as app:
         app.migrate()
         web = app.settings.web
         try:
-            with telemetry(), _pages(app) if web.listen else nullcontext():
-                clean = Daemon(app).run(until_idle=until_idle)
+            if role == Role.WEB and not web.listen:
+                raise click.ClickException(
+                    "--role web serves the desk's pages; say where in aftersail.yaml, web.listen"
+                )
+            with telemetry(), _pages(app) if web.listen and role in {Role.ALL, Role.WEB} else nullcontext():
+                clean = Daemon(app, role=Role(role)).run(until_idle=until_idle)
         except LeaseLostError as error:
             click.echo(f"Error: {error}", err=True)
             os._exit(1)

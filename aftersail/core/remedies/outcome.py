@@ -24,8 +24,9 @@ from aftersail.core.contract import (
 from aftersail.core.host.channel import ConnectorDefectError
 from aftersail.core.remedies.states import RemedyState
 
-LOOK_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (2, 15, 60, 240))
-"""How long to wait before each look-up of an unknown remedy: read models lag, some by minutes."""
+LOOK_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (2, 15, 60, 240, 600))
+"""How long to wait before each look-up of an unknown remedy: read models lag, some by many minutes, and who sends again
+before they have caught up pays twice."""
 
 PENDING_DELAY: Final = timedelta(minutes=1)
 """How often to look at what the platform says it is still working on."""

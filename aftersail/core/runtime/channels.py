@@ -145,10 +145,6 @@ class ChannelDirectory:
         self._stamp = stamp
         self._retired += [self._built.pop(channel) for channel in renewed]
 
-    def _replaced(self, channel: str) -> None:
-        """Remember that the channel itself has replaced a secret, so that this is no reason to build it anew."""
-        self._fingerprints[channel] = self._secrets.fingerprint(channel)
-
     def for_sending(self, channel: str) -> Channel:
         """Give a channel to the outbox, which knows a channel's own errors only.
 
@@ -173,7 +169,7 @@ class ChannelDirectory:
         return self._host.build_channel(kind, values, self._context(channel))
 
     def _context(self, channel: str) -> ChannelContext:
-        keeper = StoredSecrets(self._secrets, channel, partial(self._replaced, channel))
+        keeper = StoredSecrets(self._secrets, channel)
         return ChannelContext(
             channel_id=channel, now=self._now, holds=StoredHolds(self._engine, channel), keeper=keeper
         )

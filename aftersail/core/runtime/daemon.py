@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
 
@@ -39,8 +40,20 @@ _PURGE_SECONDS: Final = 86400.0
 _RESCUE_EVERY: Final = timedelta(minutes=1)
 _WATCH_EVERY: Final = timedelta(minutes=5)
 _SOON: Final = timedelta(minutes=5)
-"""What `until_idle` waits for: longer than a look-up's patience, shorter than what only a person can free."""
+"""What `until_idle` waits for; the last look-up of what is surely gone astray comes later, and what a person frees."""
 _IN_FLIGHT: Final = (RemedyState.APPROVED, RemedyState.CLAIMED, RemedyState.SENT)
+
+
+class Role(StrEnum):
+    """What a process of a fleet does; alone, one does all of it."""
+
+    ALL = "all"
+    WORKER = "worker"
+    """Syncs channels and sends remedies."""
+    SCHEDULER = "scheduler"
+    """Hands over what falls due; of several one does so at a time."""
+    WEB = "web"
+    """Serves the desk's pages, and nothing else."""
 
 
 class DaemonError(Exception):
@@ -56,11 +69,13 @@ class Daemon:
 
     Args:
         app: the application.
+        role: what this process does.
         poll_seconds: how often queues are looked at.
     """
 
-    def __init__(self, app: App, *, poll_seconds: float = 0.25) -> None:
+    def __init__(self, app: App, *, role: Role = Role.ALL, poll_seconds: float = 0.25) -> None:
         self._app = app
+        self._role = role
         self._poll_seconds = poll_seconds
         self._stop = threading.Event()
         self._lost = False
@@ -79,9 +94,14 @@ class Daemon:
             whether everything in hand came to its end; if not, the process should end at once.
 
         Raises:
-            DaemonError: another daemon runs on the same SQLite file, or this one lost its lease.
+            DaemonError: another daemon runs on the same SQLite file, this one lost its lease, or it has a role of a
+                fleet on SQLite, which one process at a time works on.
             PackError: the policy pack cannot be used.
         """
+        if self._role is not Role.ALL and is_sqlite(self._app.engine):
+            raise DaemonError(
+                f"--role {self._role} shares the work, which needs PostgreSQL; run without --role on SQLite"
+            )
         _ = self._app.services  # a broken pack or plugin set is told before any work begins
         self._app.packs.in_force(self._app.settings.pack, self._app.now())
         try:
@@ -97,17 +117,19 @@ class Daemon:
         if until_idle:
             syncing.make_all_due(self._app)
         self._note_settings()
-        worker = self._worker()
+        worker = None if self._role is Role.WEB else self._worker()
         before = _on_signals(self._stop)
-        worker.start()
-        _log.info("daemon_started", channels=len(self._app.settings.channels), database=self._app.engine.dialect.name)
+        if worker is not None:
+            worker.start()
+        channels, database = len(self._app.settings.channels), self._app.engine.dialect.name
+        _log.info("daemon_started", role=self._role.value, channels=channels, database=database)
         try:
             ready()
             while not self._stop.wait(self._poll_seconds):
                 if until_idle and self._idle():
                     break
         finally:
-            clean = worker.stop(_STOP_SECONDS)
+            clean = worker is None or worker.stop(_STOP_SECONDS)
             audit.seal(self._app.engine, seconds=_SEAL_LAST_SECONDS)
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -121,15 +143,15 @@ class Daemon:
             Job(recounting.JOB, recounting.JOB, self._recount, _ATTEMPTS),
             Job(REMEDY_JOB, RemedyKind.REFUND, self._remedy, _ATTEMPTS),
         ]
-        queues = [Queue(name, _CONCURRENCY) for name in (syncing.JOB, tracking.JOB, recounting.JOB, *RemedyKind)]
+        names = (syncing.JOB, tracking.JOB, recounting.JOB, *RemedyKind)
+        schedules = [Schedule("tick", 1, self._tick)]
+        if self._app.settings.privacy.retention:
+            schedules.append(Schedule("privacy", _PURGE_SECONDS, self._purge))
         return Worker(
             self._app.engine,
             jobs=jobs,
-            queues=queues,
-            schedules=[
-                Schedule("tick", 1, self._tick),
-                *([Schedule("privacy", _PURGE_SECONDS, self._purge)] if self._app.settings.privacy.retention else ()),
-            ],
+            queues=[] if self._role is Role.SCHEDULER else [Queue(name, _CONCURRENCY) for name in names],
+            schedules=[] if self._role is Role.WORKER else schedules,
             sole=is_sqlite(self._app.engine),
             poll_seconds=self._poll_seconds,
             now=self._app.now,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -51,13 +51,11 @@ class StoredSecrets:
     Args:
         secrets: where they are kept.
         channel: whose.
-        replaced: told after a secret was replaced.
     """
 
-    def __init__(self, secrets: SecretStore, channel: str, replaced: Callable[[], None]) -> None:
+    def __init__(self, secrets: SecretStore, channel: str) -> None:
         self._secrets = secrets
         self._channel = channel
-        self._replaced = replaced
         self._lock = threading.Lock()
 
     @contextmanager
@@ -73,5 +71,4 @@ class StoredSecrets:
     def replace(self, field: str, value: SecretStr) -> None:
         """See `SecretKeeper`."""
         self._secrets.rotate(self._channel, field, value)
-        self._replaced()
         _log.debug("secret_replaced", channel=self._channel, field=field)

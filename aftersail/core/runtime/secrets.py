@@ -22,6 +22,7 @@ from aftersail.core.host.files import file_lock, replace_file
 
 _FILE: Final = "aftersail.secrets"
 _KEY: Final = "aftersail.key"
+_AFTER: Final = " after "
 
 
 class SecretError(Exception):
@@ -34,8 +35,8 @@ def environment_name(channel: str, field: str) -> str:
 
 
 def _after(field: str, given: str) -> str:
-    """Name the entry that has taken the place of an environment's value."""
-    return f"{field} after {_digest(given) if given else ''}"
+    """Name the entry that has taken the place of what a person gave; without that, how all such names begin."""
+    return f"{field}{_AFTER}{_digest(given) if given else ''}"
 
 
 def _digest(text: str) -> str:
@@ -62,11 +63,13 @@ class SecretStore:
             SecretError: the file cannot be decrypted, or a `_FILE` variable names a file that is not there.
         """
         kept = self._read().get(channel, {})
-        given = self._from_environment(channel, field)
-        if given is not None:
-            return SecretStr(kept.get(_after(field, given), given))
-        value = kept.get(field)
-        return None if value is None else SecretStr(value)
+        given = self._given(channel, field, kept)
+        return None if given is None else SecretStr(kept.get(_after(field, given), given))
+
+    def _given(self, channel: str, field: str, kept: Mapping[str, str]) -> str | None:
+        """Find what a person gave."""
+        value = self._from_environment(channel, field)
+        return kept.get(field) if value is None else value
 
     def _from_environment(self, channel: str, field: str) -> str | None:
         name = environment_name(channel, field)
@@ -90,19 +93,21 @@ class SecretStore:
             self._write(known)
 
     def rotate(self, channel: str, field: str, value: SecretStr) -> None:
-        """Keep what the platform put in a secret's place; it stands in for the environment's until that changes."""
-        given = self._from_environment(channel, field)
+        """Keep what the platform put in a secret's place; it holds until a person gives another one."""
         with self._alone():
             known = self._read()
             mine = known.setdefault(channel, {})
+            given = self._given(channel, field, mine) or ""
             for stale in [name for name in mine if name.startswith(_after(field, ""))]:
                 del mine[stale]
-            mine[field if given is None else _after(field, given)] = value.get_secret_value()
+            mine[_after(field, given)] = value.get_secret_value()
             self._write(known)
 
     def fingerprint(self, channel: str) -> str:
-        """Tell the kept secrets of a channel from others, without telling them."""
-        return _digest(json.dumps(self._read().get(channel, {}), sort_keys=True))
+        """Tell what a person gave a channel from what was given before, without telling it."""
+        kept = self._read().get(channel, {})
+        given = {field: value for field, value in kept.items() if _AFTER not in field}
+        return _digest(json.dumps(given, sort_keys=True))
 
     def stamp(self) -> object:
         """Change whenever the file does; cheap to ask for."""

@@ -103,7 +103,7 @@ class Marketplace(Simulator):
         lists_refunds: bool = True,
         lag: timedelta = timedelta(0),
         one_time_refresh: bool = True,
-        page_size: int = 3,
+        page_size: int = 2,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         super().__init__(clock=clock)
@@ -122,7 +122,9 @@ class Marketplace(Simulator):
 
     # -- what its people do --------------------------------------------------------------------------------------------
 
-    def add(self, stream: str, item_id: str, body: dict[str, Any], *, at: datetime, late: timedelta | None = None) -> None:
+    def add(
+        self, stream: str, item_id: str, body: dict[str, Any], *, at: datetime, late: timedelta | None = None
+    ) -> None:
         """Add an order, message or case; `late` keeps it from being listed for so long after it was made."""
         visible = at + (late or timedelta(0))
         self.streams[stream][item_id] = Item(id=item_id, body=body, made_at=at, updated_at=at, visible_at=visible)
@@ -217,7 +219,9 @@ class Marketplace(Simulator):
             return _refuse(409, "already_refunded")
         if amount > self.left(order_id):
             return _refuse(422, "more than is left")
-        return httpx.Response(201, json=self._shown(self._book("refund", order_id, key, amount=amount, claim=body["claim"])))
+        return httpx.Response(
+            201, json=self._shown(self._book("refund", order_id, key, amount=amount, claim=body["claim"]))
+        )
 
     @route("GET", "/orders/{order_id}/refunds")
     def refunds(self, request: httpx.Request, order_id: str) -> httpx.Response:
@@ -248,7 +252,9 @@ class Marketplace(Simulator):
 
     def left(self, order_id: str) -> Decimal:
         """What can still be refunded on an order."""
-        return self._total(order_id) - sum((each.amount or Decimal(0) for each in self._refunds_of(order_id)), Decimal(0))
+        return self._total(order_id) - sum(
+            (each.amount or Decimal(0) for each in self._refunds_of(order_id)), Decimal(0)
+        )
 
     def _total(self, order_id: str) -> Decimal:
         return Decimal(self.streams["orders"][order_id].body["total"])
@@ -285,7 +291,11 @@ class Marketplace(Simulator):
         self._access[access] = self.now() + TOKEN_LIFE
         if self._one_time:
             self._refresh_token = f"refresh-{next(self._numbers)}"
-        answer = {"access_token": access, "expires_in": TOKEN_LIFE.total_seconds(), "refresh_token": self._refresh_token}
+        answer = {
+            "access_token": access,
+            "expires_in": TOKEN_LIFE.total_seconds(),
+            "refresh_token": self._refresh_token,
+        }
         return httpx.Response(200, json=answer)
 
     def _refusal(self, request: httpx.Request) -> httpx.Response | None:
