@@ -13,9 +13,10 @@ from pydantic import SecretStr
 
 from aftersail.core.contract import Money, RefundRequest
 from aftersail.core.policy import PackError
-from aftersail.core.runtime.daemon import Daemon
+from aftersail.core.runtime.app import App
+from aftersail.core.runtime.daemon import Daemon, DaemonError, Role
 from aftersail.core.runtime.secrets import SecretStore
-from aftersail.core.runtime.settings import ChannelSettings
+from aftersail.core.runtime.settings import ChannelSettings, Settings
 from aftersail.core.store import tables
 from aftersail.core.store.engine import reading
 from tests.faults.shop import TOKEN, open_shop
@@ -112,3 +113,11 @@ def test_f13_the_daemon_looks_at_the_figures_every_five_minutes(desk, clock):
     assert len(desk.events("alarm_raised")) == 1
     first = seen[0][1]
     assert seen == [("satisfaction", first)] * 5 + [("satisfaction", first + timedelta(minutes=5))] * 2
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ALL])
+def test_a_role_of_a_fleet_is_refused_on_sqlite(tmp_path, role):
+    with App(Settings(database=f"sqlite:///{tmp_path}/desk.db"), tmp_path, plugins=False) as app:
+        app.migrate()
+        with pytest.raises(DaemonError, match="needs PostgreSQL; run without --role"):
+            Daemon(app, role=role).run()

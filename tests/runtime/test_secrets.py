@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pyrage
 import pytest
@@ -177,3 +178,36 @@ def test_new_secrets_stand_in_place_of_all_a_channel_had(store):
 def test_without_a_file_there_are_none(tmp_path):
     assert SecretStore(tmp_path).get("shop", "token") is None
     assert list(tmp_path.iterdir()) == []
+
+
+class TestReplacedByThePlatform:
+    def test_what_took_its_place_holds_until_a_person_gives_another(self, store, tmp_path):
+        store.rotate("shop", "token", SecretStr("second"))
+        store.rotate("shop", "token", SecretStr("third"))
+        assert value(SecretStore(tmp_path)) == "third"
+        store.put("shop", {"token": SecretStr("anew")})
+        assert value(store) == "anew"
+
+    def test_it_stands_in_for_the_environments_until_that_changes(self, store, monkeypatch):
+        name = environment_name("shop", "token")
+        monkeypatch.setenv(name, "first")
+        store.rotate("shop", "token", SecretStr("second"))
+        assert value(store) == "second"
+        monkeypatch.setenv(name, "anew")
+        assert value(store) == "anew"
+
+    def test_only_what_a_person_gave_makes_the_channel_another(self, store):
+        before = store.fingerprint("shop")
+        store.rotate("shop", "token", SecretStr("second"))
+        assert store.fingerprint("shop") == before
+        store.put("shop", {"token": SecretStr("anew")})
+        assert store.fingerprint("shop") != before
+
+    def test_two_who_write_at_once_lose_nothing(self, store):
+        def write(number):
+            store.rotate(f"channel-{number}", "token", SecretStr(str(number)))
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(write, range(24)))
+        found = [store.get(f"channel-{number}", "token") for number in range(24)]
+        assert [each and each.get_secret_value() for each in found] == [str(number) for number in range(24)]

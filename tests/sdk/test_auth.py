@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import threading
 import traceback
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs
 
@@ -52,8 +54,8 @@ class Platform(Simulator):
         return httpx.Response(200, json={"ok": True})
 
 
-def connect(platform, kind=RefreshTokenAuth, **options):
-    context = make_context(transport=platform.transport())
+def connect(platform, kind=RefreshTokenAuth, keeper=None, **options):
+    context = replace(make_context(transport=platform.transport()), keeper=keeper)
     if kind is RefreshTokenAuth:
         options.setdefault("refresh_token", SecretStr(REFRESH))
     auth = kind(
@@ -161,6 +163,51 @@ def test_a_rotating_refresh_token_is_followed():
         get(http)
         context.clock.advance(timedelta(hours=2))
     assert platform.issued == 3
+
+
+class Kept:
+    """A keeper in memory."""
+
+    def __init__(self, value):
+        self.values = {"refresh_token": SecretStr(value)}
+        self.held = 0
+
+    @contextmanager
+    def renewing(self, field):
+        self.held += 1
+        yield
+
+    def read(self, field):
+        return self.values.get(field)
+
+    def replace(self, field, value):
+        self.values[field] = value
+
+
+def test_a_replaced_refresh_token_outlives_the_process_and_is_shared():
+    platform = Platform(rotate=True)
+    keeper = Kept(REFRESH)
+    first, context = connect(platform, keeper=keeper)
+    get(first)
+    assert keeper.read("refresh_token").get_secret_value() == platform.refresh != REFRESH
+    second, _ = connect(platform, keeper=keeper)
+    get(second)
+    context.clock.advance(timedelta(hours=2))
+    get(first)
+    assert platform.issued == keeper.held == 3
+
+
+def test_a_token_endpoint_that_asked_to_wait_is_left_alone():
+    platform = Platform()
+    platform.fail_next("token", 429, headers={"Retry-After": "90"})
+    http, context = connect(platform)
+    for _ in range(2):
+        with pytest.raises(RateLimited):
+            post(http)
+    assert [call.operation for call in platform.calls] == ["token"]
+    context.clock.advance(timedelta(seconds=90))
+    post(http)
+    assert platform.effects == 1
 
 
 def test_a_revoked_grant_is_auth_expired_and_names_no_secret():

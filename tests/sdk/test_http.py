@@ -301,3 +301,43 @@ def test_retry_after_garbage_is_no_answer(text):
 def test_the_sdk_itself_loads_no_http_client():
     code = "import sys, aftersail.sdk; sys.exit('httpx' in sys.modules or 'pytest' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def write(http, operation="pay"):
+    return http.json("POST", "/orders", operation=operation, write=True)
+
+
+@pytest.mark.parametrize("as_date", [False, True])
+def test_what_a_platform_asked_to_leave_alone_is_not_called_again_before(as_date):
+    later = (START + timedelta(seconds=90)).strftime("%a, %d %b %Y %H:%M:%S GMT") if as_date else "90"
+    script = Script(answer(429, headers={"Retry-After": later}), 200)
+    http, context = client(script)
+    for _ in range(3):
+        with pytest.raises(RateLimited) as caught:
+            write(http)
+        assert caught.value.retry_at == START + timedelta(seconds=90)
+    assert len(script.requests) == 1
+    assert write(http, "answer") == {"ok": True}
+    context.clock.advance(timedelta(seconds=90))
+    assert write(http) == {"ok": True}
+
+
+def test_a_short_rest_is_waited_for():
+    script = Script(answer(429, headers={"Retry-After": "15"}), 200)
+    http, context = client(script)
+    with pytest.raises(RateLimited):
+        write(http)
+    context.clock.advance(timedelta(seconds=5))
+    assert write(http) == {"ok": True}
+    assert context.clock.slept == [10.0]
+
+
+@pytest.mark.parametrize("minutes", [-7, 0, 7])
+def test_a_date_to_wait_for_is_read_by_the_clock_of_who_wrote_it(minutes):
+    theirs = START + timedelta(minutes=minutes)
+    dates = {"Date": theirs, "Retry-After": theirs + timedelta(seconds=90)}
+    headers = {name: at.strftime("%a, %d %b %Y %H:%M:%S GMT") for name, at in dates.items()}
+    http, _ = client(Script(answer(429, headers=headers)))
+    with pytest.raises(RateLimited) as caught:
+        write(http)
+    assert caught.value.retry_at == START + timedelta(seconds=90)

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import random
 import threading
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from aftersail.sdk import Ambiguous, AuthExpired, RateLimited, Unavailable
 from aftersail.sdk.http import HttpClient
-from aftersail.sdk.testing.context import make_context
-from aftersail.sdk.testing.faults import duplicated, shuffled
+from aftersail.sdk.testing.context import START, make_context
+from aftersail.sdk.testing.faults import Planned, duplicated, shuffled
 from aftersail.sdk.testing.simulator import Simulator, route
+from aftersail.sdk.testing.weather import Weather
 
 
 class Counter(Simulator):
@@ -136,3 +139,35 @@ def test_many_threads_lose_no_call(sim):
             thread.join()
     assert sim.count == 80
     assert len(sim.calls) == 80
+
+
+def test_who_calls_before_retry_after_is_hasty(http, sim):
+    sim.now = lambda: START
+    sim.fail_next("add", 429, headers={"Retry-After": "60"})
+    with pytest.raises(RateLimited):
+        add(http)
+    with pytest.raises(RateLimited):
+        add(http)
+    assert sim.hasty == []
+    httpx.Client(transport=sim.transport()).post("http://sim.test/things/a/count")
+    assert [call.operation for call in sim.hasty] == ["add"]
+    sim.now = lambda: START + timedelta(seconds=60)
+    httpx.Client(transport=sim.transport()).post("http://sim.test/things/a/count")
+    assert len(sim.hasty) == 1
+
+
+def test_an_answer_carries_the_platforms_date(http, sim):
+    sim.now = lambda: START
+    assert http.request("GET", "/files/a", operation="file").headers.get_list("date") == [
+        "Mon, 02 Nov 2026 09:00:00 GMT"
+    ]
+
+
+def test_weather_repeats_with_its_seed_and_clears_up():
+    def struck(seed):
+        weather = Weather(random.Random(seed), [lambda _: Planned("add", 503, 1)], rate=0.5, most=3)
+        return [weather.strike(name, "/") is not None for name in ["add", "file"] * 20]
+
+    assert struck(1) == struck(1) != struck(2)
+    assert sum(struck(1)) == 3
+    assert not any(struck(1)[1::2])

@@ -62,14 +62,15 @@ class SecretStore:
         Raises:
             SecretError: the file cannot be decrypted, or a `_FILE` variable names a file that is not there.
         """
-        kept = self._read().get(channel, {})
-        given = self._given(channel, field, kept)
+        named = self._from_environment(channel, field)
+        try:
+            kept = self._read().get(channel, {})
+        except SecretError:
+            if named is None:
+                raise
+            kept = {}
+        given = kept.get(field) if named is None else named
         return None if given is None else SecretStr(kept.get(_after(field, given), given))
-
-    def _given(self, channel: str, field: str, kept: Mapping[str, str]) -> str | None:
-        """Find what a person gave."""
-        value = self._from_environment(channel, field)
-        return kept.get(field) if value is None else value
 
     def _from_environment(self, channel: str, field: str) -> str | None:
         name = environment_name(channel, field)
@@ -97,10 +98,10 @@ class SecretStore:
         with self._alone():
             known = self._read()
             mine = known.setdefault(channel, {})
-            given = self._given(channel, field, mine) or ""
+            given = self._from_environment(channel, field) or mine.get(field)
             for stale in [name for name in mine if name.startswith(_after(field, ""))]:
                 del mine[stale]
-            mine[_after(field, given)] = value.get_secret_value()
+            mine[_after(field, given) if given else field] = value.get_secret_value()
             self._write(known)
 
     def fingerprint(self, channel: str) -> str:
