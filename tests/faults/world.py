@@ -227,6 +227,10 @@ class World:
         self.deaths.left = 0
         for market in self.markets.values():
             market.heal()
+        self.rest()
+
+    def rest(self) -> None:
+        """Let time pass until nothing is due soon."""
         for _ in range(200):
             self._step()
             if self._quiet():

@@ -93,6 +93,7 @@ def test_statuses_with_headers(sim, http):
     with pytest.raises(RateLimited) as caught:
         add(http)
     assert caught.value.retry_at is not None
+    http._context.clock.advance(timedelta(seconds=60))
     with pytest.raises(AuthExpired):
         add(http)
     assert sim.count == 0
