@@ -44,9 +44,9 @@ weights: .venv/.ready-to-develop ## Fit what triage learned to training/triage, 
 	@$(BIN)/python training/fit.py
 	@$(BIN)/python training/fit_semantic.py
 
-soak: .venv/.ready-to-develop ## Run every test ROUNDS times (10), each time in another order on other generated cases.
+soak: .venv/.ready-to-develop ## Run every test ROUNDS times (10), each in another order on other cases, with more faults.
 	@round=1; while [ $$round -le $(ROUNDS) ]; do echo "round $$round of $(ROUNDS)"; \
-		HYPOTHESIS_PROFILE=dev $(PYTEST) $(PYTEST_ARGS) || exit 1; round=$$((round + 1)); done
+		FAULT_SEEDS=4 FAULT_KILLS=20 HYPOTHESIS_PROFILE=dev $(PYTEST) $(PYTEST_ARGS) || exit 1; round=$$((round + 1)); done
 
 clean: ## Remove .venv and what tools have left behind.
 	@rm -rf .venv aftersail-demo build dist benchmarks/results.jsonl .pytest_cache .mypy_cache .ruff_cache .hypothesis \

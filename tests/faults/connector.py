@@ -40,10 +40,8 @@ from aftersail.sdk import (
 )
 from aftersail.sdk.auth import RefreshTokenAuth
 from aftersail.sdk.http import ErrorMap, ErrorRule, HttpClient
+from aftersail.sdk.overlap import OVERLAP
 from aftersail.sdk.testing.marketplace import CURRENCY, FIRST_PAGE
-
-OVERLAP = timedelta(minutes=30)
-"""How far each walk goes back behind the one before: what becomes visible late, and clocks that do not agree."""
 
 _RULES = (
     ErrorRule(status=409, error=AlreadyDone, message="it has been done before"),

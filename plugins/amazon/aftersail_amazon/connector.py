@@ -28,6 +28,7 @@ from aftersail.sdk import (
     ReplyMode,
     Sandbox,
 )
+from aftersail.sdk.overlap import OVERLAP
 from aftersail_amazon.api import ORDERS_PER_PAGE, Json, OrderPage, SellingPartnerApi, timestamp
 from aftersail_amazon.mapping import is_pending, to_order
 from aftersail_amazon.relay import read_relay_mail
@@ -35,9 +36,6 @@ from aftersail_amazon.settings import AmazonSettings
 
 TOKEN_LIFE: Final = timedelta(hours=23, minutes=55)
 """How long a pagination token is used: Amazon honours it for 24 hours."""
-
-OVERLAP: Final = timedelta(minutes=5)
-"""How far a search reaches back before the end of the last one: Amazon answers up to two minutes late."""
 
 
 class _Position(BaseModel):

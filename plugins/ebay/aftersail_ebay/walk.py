@@ -21,10 +21,8 @@ from typing import Final, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aftersail.sdk import CursorExpired, Instant
+from aftersail.sdk.overlap import OVERLAP
 from aftersail_ebay.api import Json, Listing
-
-OVERLAP: Final = timedelta(minutes=10)
-"""How far a walk reaches back before the last one began: eBay's clocks and indexes may lag."""
 
 OLDEST: Final = timedelta(days=729)
 """eBay refuses an older start: `getOrders` reaches two years back."""

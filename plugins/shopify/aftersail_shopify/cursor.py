@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aftersail.sdk import CursorExpired, Instant
-
-OVERLAP = timedelta(minutes=5)
-"""How far each window reaches back into the one before: Shopify's search index lags behind its orders."""
+from aftersail.sdk.overlap import OVERLAP
 
 
 class SweepCursor(BaseModel):
