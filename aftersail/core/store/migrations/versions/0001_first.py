@@ -108,6 +108,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("seq IS NULL"),
     )
     op.create_table(
+        "hold",
+        sa.Column("channel", sa.String(length=64), nullable=False),
+        sa.Column("operation", sa.String(length=128), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False, comment="the platform asked for no call before"),
+        sa.PrimaryKeyConstraint("channel", "operation", name=op.f("pk_hold")),
+    )
+    op.create_table(
         "pack_activation",
         sa.Column("id", KEY, nullable=False),
         sa.Column("pack_id", sa.String(length=80), nullable=False),
@@ -534,13 +541,6 @@ def upgrade() -> None:
     op.create_index("ix_extension_notice", "extension", ["notice"], unique=False)
     op.create_index(op.f("ix_extension_ticket"), "extension", ["ticket"], unique=False)
     op.create_table(
-        "hold",
-        sa.Column("channel", sa.String(length=64), nullable=False),
-        sa.Column("operation", sa.String(length=128), nullable=False),
-        sa.Column("until", sa.BigInteger(), nullable=False, comment="the platform asked for no call before"),
-        sa.PrimaryKeyConstraint("channel", "operation", name=op.f("pk_hold")),
-    )
-    op.create_table(
         "rma",
         sa.Column(
             "key", sa.String(length=64), nullable=False, comment="made from the ticket and the lines, so that it is one"
@@ -645,6 +645,7 @@ def downgrade() -> None:
     op.drop_table("orders")
     op.drop_table("cursor")
     op.drop_table("pack_activation")
+    op.drop_table("hold")
     op.drop_table("event")
     op.drop_table("channel")
     op.drop_table("alarm")
