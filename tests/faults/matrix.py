@@ -31,7 +31,10 @@ def run(databases: Databases, folder: Path, sky: str, seed: int, deaths: int) ->
     """Let one world live, and reckon."""
     with World(databases, folder, sky, seed, deaths=deaths) as world:
         world.live()
-        return reckon(world)
+        cells = reckon(world)
+        if renewals := world.needless_renewals():
+            next(iter(cells.values())).wrong.append(f"{world.name}: a person had to connect channels {renewals} times")
+        return cells
 
 
 def table(cells: dict[tuple[str, str], Cell]) -> str:

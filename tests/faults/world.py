@@ -62,11 +62,12 @@ class Deaths:
     """Lets the process die right before commits, and right before and after calls."""
 
     def __init__(self, chance: random.Random, most: int) -> None:
-        self.chance, self.left = chance, most
+        self.chance, self.left, self.happened = chance, most, 0
 
     def maybe(self, *_: object) -> None:
         if self.left > 0 and self.chance.random() < 0.04:
             self.left -= 1
+            self.happened += 1
             raise CrashError
 
     def around(self, transport: httpx.BaseTransport) -> httpx.BaseTransport:
@@ -158,6 +159,18 @@ class World:
     def struck(self, kind: str) -> int:
         """Count the calls that a fault has hit."""
         return sum(weather.struck for weather in self._weather[kind])
+
+    def needless_renewals(self) -> int:
+        """Count how often a person had to connect a channel, beyond what was lost with an answer or a process."""
+        lost = (
+            sum(
+                call.operation == "token" and call.status is None
+                for market in self.markets.values()
+                for call in market.calls
+            )
+            + self.deaths.happened
+        )
+        return max(0, sum(self.renewed.values()) - lost)
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
