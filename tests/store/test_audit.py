@@ -215,7 +215,7 @@ def test_cutting_the_tail_is_seen_against_a_head_that_was_noted(log):
     assert verify(log, expect=head).broken.what == "cut"
 
 
-def test_an_erasure_keeps_thechain_and_says_which_rows_it_blanked(log):
+def test_an_erasure_keeps_the_chain_and_says_which_rows_it_blanked(log):
     sealed(log)
     head = verify(log).head
     write(log, 2)
@@ -250,7 +250,7 @@ def test_writing_something_new_into_an_erased_row_is_a_change(log):
     assert (broken.what, broken.seq) == ("changed", 4)
 
 
-def test_many_writers_and_sealers_make_onechain(databases):
+def test_many_writers_and_sealers_make_one_chain(databases):
     url = databases.fresh("store", migrate)
     engines = [open_engine(url, durable=False) for _ in range(3)]
     errors: list[BaseException] = []
