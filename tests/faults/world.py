@@ -28,7 +28,7 @@ from aftersail.core.host.plugins import Candidate
 from aftersail.core.jobs import JobState
 from aftersail.core.remedies import RemedyKind, plan_case_decision
 from aftersail.core.remedies.plan import remedy_key
-from aftersail.core.runtime import syncing
+from aftersail.core.runtime import recounting, syncing
 from aftersail.core.runtime.app import App
 from aftersail.core.runtime.channels import ChannelDirectory
 from aftersail.core.runtime.daemon import Daemon
@@ -269,6 +269,8 @@ class World:
     def _run(self, row: Any) -> None:
         if row.name == syncing.JOB:
             syncing.run_sync(self.app, row.args["channel"])
+        elif row.name == recounting.JOB:
+            recounting.Recounting(self.app, lambda: False).run()
         else:
             self.app.outbox.work(row.key)
         self._jobs().set(row.id, JobState.DONE)

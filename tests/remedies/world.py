@@ -42,6 +42,9 @@ def create_tables(url: str) -> None:
     engine.dispose()
 
 
+_JOBS = job
+
+
 class RecordedJobs:
     """Jobs as rows of the same transaction. One that fails stays waiting, as the engine would try it again."""
 
@@ -58,6 +61,13 @@ class RecordedJobs:
         with self._engine.connect() as conn:
             row = conn.execute(sa.select(job).where(job.c.id == job_id)).first()
         return row and SimpleNamespace(job_id=job_id, state=JobState(row.state), error="it broke")
+
+    def list(self, *, job: str, limit: int, states=()) -> list[Any]:
+        wanted = sa.select(_JOBS).where(_JOBS.c.name == job).limit(limit)
+        if states:
+            wanted = wanted.where(_JOBS.c.state.in_([str(state) for state in states]))
+        with self._engine.connect() as conn:
+            return conn.execute(wanted).all()
 
     def waiting(self) -> list[Any]:
         with self._engine.connect() as conn:
