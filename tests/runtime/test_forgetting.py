@@ -12,6 +12,7 @@ from aftersail.core.desk.retention import PrivacySettings, RetentionRule
 from aftersail.core.runtime.daemon import Daemon
 from aftersail.core.runtime.settings import ChannelSettings
 from aftersail.core.store import audit, tables
+from aftersail.core.store.audit_check import verify
 from aftersail.core.store.engine import reading
 from tests.web.filling import Filling
 
@@ -56,7 +57,7 @@ def test_the_daemon_forgets_what_is_due_and_seals_its_history(desk, clock, compa
         return named == [None, "Ada new"]
 
     run_until(app, forgotten)
-    found = audit.verify(app.engine)
+    found = verify(app.engine)
     assert (found.broken, found.unsealed) == (None, 0)
     (erased,) = desk.events(audit.ERASED)
     assert erased.data["rule"] == "30 days after delivered on scripted"

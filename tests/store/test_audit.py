@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aftersail.core.store import guards, tables
-from aftersail.core.store.audit import ERASED, GENESIS, MARK, blank, exported, head_of, seal, verify
+from aftersail.core.store.audit import ERASED, GENESIS, MARK, blank, exported, head_of, seal
+from aftersail.core.store.audit_check import verify
 from aftersail.core.store.engine import is_sqlite, open_engine, reading
 from aftersail.core.store.unit import unit_of_work
 from tests.builders import migrate

@@ -67,7 +67,7 @@ def verify(ctx: click.Context, expect: str | None, as_json: bool) -> None:
 
     from aftersail.core.cli.progress import counted_progress
     from aftersail.core.cli.session import open_app
-    from aftersail.core.store.audit import verify as check
+    from aftersail.core.store.audit_check import verify as check
 
     with open_app(ctx) as app, counted_progress("verifying", quiet=as_json) as progress:
         found = check(app.engine, expect=expect, progress=progress)
