@@ -26,7 +26,7 @@ _LINES: Final[Mapping[str, tuple[str, Callable[[Any, Mapping[str, Any]], str]]]]
     "ticket_opened": ("bold", _opened),
     "decided": ("blue", lambda row, data: f"ticket {row.ticket} decided: {data['why']}"),
     "order_linked": ("cyan", lambda row, data: f"ticket {row.ticket} is about order {data['order']}"),
-    "shipment_moved": ("cyan", lambda _, data: f"parcel {data['tracking_number']}: {data['status']}"),
+    "shipment_moved": ("cyan", lambda _, data: f"parcel {data['shipment']}: {data['status']}"),
     "case_stored": ("cyan", lambda row, data: f"ticket {row.ticket}: the shop has a return request ({data['status']})"),
     "reply_settled": ("green", lambda row, _: f"ticket {row.ticket}: answer sent"),
     "refund_settled": ("bold green", lambda row, data: f"ticket {row.ticket}: refund booked as {data['external_id']}"),
