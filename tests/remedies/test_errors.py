@@ -86,7 +86,7 @@ def test_a_read_model_that_lags_never_doubles(world, lag):
 
 
 def test_what_shows_after_the_last_look_up_is_seen_before_it_is_sent_again(world):
-    world.platforms["lookup"].lag = timedelta(minutes=7)
+    world.platforms["lookup"].lag = timedelta(minutes=17)
     claim = world.claim("lookup")
     world.platforms["lookup"].fail(claim.order_id, raising(Ambiguous("timeout")), after_effect=True)
     key = world.refund(claim)
@@ -125,7 +125,7 @@ def test_look_ups_wait_as_long_as_read_models_lag(world):
     for delay in LOOK_DELAYS:
         at += delay
         due.append(at)
-    assert looks[:4] == due
+    assert looks[: len(due)] == due
     issued = [at for name, _, at in world.platforms["lookup"].calls if name == "issue_refund"]
     assert issued == [started, due[-1]]
 
