@@ -285,9 +285,13 @@ class Desk:
         self.told: list[tuple[str, Event]] = []
         self.channels: dict[str, Channel] = {}
         self.infos: dict[str, ChannelInfo] = {}
-        self.services = Services(
-            packs=packs, pack_id="starter", triage=Triage.shipped(), jobs=self.jobs, channels=self.infos
+        self.serve(
+            Services(packs=packs, pack_id="starter", triage=Triage.shipped(), jobs=self.jobs, channels=self.infos)
         )
+
+    def serve(self, services: Services) -> None:
+        """Work with these neighbours from now on."""
+        self.services = services
         self.intake = Intake(
             self.engine,
             services=self.services,

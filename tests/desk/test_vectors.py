@@ -20,7 +20,6 @@ from aftersail.core.desk.recompute import recompute_clocks
 from aftersail.core.desk.services import clock_pack
 from aftersail.core.desk.tickets import TicketState
 from aftersail.core.desk.views import targets_in_force
-from aftersail.core.intake.sync import Intake
 from aftersail.core.policy import PackLibrary
 from aftersail.core.store import tables
 from tests.builders import NOON, Desk, Script, letter, page
@@ -73,14 +72,7 @@ def using(desk: Desk, shop: Script, tmp_path: Path) -> Using:
         text = PACK.format(version=version, **(values | {"more": ""} | said))
         (tmp_path / "packs" / f"{version}.yaml").write_text(text)
         library = PackLibrary([tmp_path / "packs"])
-        desk.services = replace(desk.services, packs=library, pack_id="vectors")
-        desk.intake = Intake(
-            desk.engine,
-            services=desk.services,
-            relays=lambda: tuple(desk.channels.values()),
-            now=lambda: desk.now,
-            notify=lambda hook, event: desk.told.append((hook, event)),
-        )
+        desk.serve(replace(desk.services, packs=library, pack_id="vectors"))
 
     use()
     return use

@@ -18,7 +18,6 @@ from aftersail.core.desk.declared import Declared, Delivery, GoodsRow
 from aftersail.core.desk.services import ChannelInfo
 from aftersail.core.host import Host
 from aftersail.core.host.plugins import Candidate
-from aftersail.core.intake.sync import Intake
 from aftersail.core.policy import AskPerson, Decision, PackLibrary, PlannedRefund, Tag, explain
 from aftersail.core.store import tables
 from aftersail.sdk.testing.context import make_context
@@ -92,14 +91,7 @@ def open_shop(desk: Desk, tmp_path: Path) -> Callable[..., Shop]:
     def build(declared: Declared = PLAIN, *, pack: str = "mine") -> Shop:
         (tmp_path / "mine.yaml").write_text(own_pack(), encoding="utf-8")
         packs = PackLibrary([STARTER.parent, tmp_path])
-        desk.services = replace(desk.services, packs=packs, pack_id=pack, declared=declared)
-        desk.intake = Intake(
-            desk.engine,
-            services=desk.services,
-            relays=lambda: tuple(desk.channels.values()),
-            now=lambda: desk.now,
-            notify=lambda hook, event: desk.told.append((hook, event)),
-        )
+        desk.serve(replace(desk.services, packs=packs, pack_id=pack, declared=declared))
         sim = ShopifySimulator(token=TOKEN, clock=lambda: desk.now)
         host = Host([Candidate(name="shopify", distribution="aftersail-shopify", load=lambda: aftersail_shopify)])
         kind = host.connector_type("shopify")

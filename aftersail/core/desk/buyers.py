@@ -15,19 +15,19 @@ _SHORTEST_WORD: Final = 4
 """A shorter name is found in too many other words to be looked for in free text."""
 
 _OF_TICKETS: Final = (
-    ("messages", tables.message, "ticket"),
-    ("cases", tables.cases, "ticket"),
-    ("clocks", tables.clock, "ticket"),
-    ("decisions", tables.decision, "ticket"),
-    ("remedies", tables.remedy, "ticket"),
-    ("returns", tables.rma, "ticket"),
-    ("surveys", tables.survey, "ticket"),
-    ("appeals", tables.appeal, "ticket"),
-    ("extensions", tables.extension, "ticket"),
-    ("tasks", tables.task, "ticket"),
-    ("corrections", tables.correction, "ticket"),
-    ("conversations", tables.thread_key, "ticket"),
-    ("mentions", tables.order_mention, "ticket"),
+    ("messages", tables.message),
+    ("cases", tables.cases),
+    ("clocks", tables.clock),
+    ("decisions", tables.decision),
+    ("remedies", tables.remedy),
+    ("returns", tables.rma),
+    ("surveys", tables.survey),
+    ("appeals", tables.appeal),
+    ("extensions", tables.extension),
+    ("tasks", tables.task),
+    ("corrections", tables.correction),
+    ("conversations", tables.thread_key),
+    ("mentions", tables.order_mention),
 )
 
 
@@ -122,8 +122,8 @@ def export_buyer(conn: sa.Connection, buyer: Buyer) -> dict[str, Any]:
         "shipments": _rows(conn, tables.shipment, tables.shipment.c.orders_id.in_(orders)),
         "tickets": _rows(conn, tables.ticket, tables.ticket.c.id.in_(tickets), without={"token"}),
     }
-    for name, table, column in _OF_TICKETS:
-        found[name] = _rows(conn, table, table.c[column].in_(tickets))
+    for name, table in _OF_TICKETS:
+        found[name] = _rows(conn, table, table.c.ticket.in_(tickets))
     messages = sa.select(tables.message.c.id).where(tables.message.c.ticket.in_(tickets))
     of_them = tables.attachment.c.message.in_(messages)
     found["attachments"] = _rows(conn, tables.attachment, of_them, without={"content"})
